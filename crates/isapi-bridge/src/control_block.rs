@@ -1,0 +1,410 @@
+//! `EXTENSION_CONTROL_BLOCK`: the request and its response, as scripts see them.
+//!
+//! Names, argument order, defaults and results are pywin32's. What the server gives is `bytes`, except
+//! `UNICODE_*` variables; a refusal by the server is `isapi.ExtensionError(errno, None, function)`; use after
+//! the end of the request is `RuntimeError`. The interpreter is released around every call to the server.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError};
+
+use isapi_abi::httpext::HSE_IO_ASYNC;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::arguments::{Data, Int32, Text, copy_description_cut};
+use crate::errors::{expired, extension_error};
+use crate::lease::{CallError, Entered, Lease};
+
+/// `cbTotalBytes` when the length is not known.
+const UNKNOWN_LENGTH: u32 = u32::MAX;
+/// How much `ReadClient` asks for at once.
+const READ_BLOCK: u64 = 256 * 1024;
+
+/// One Python object over a request. A request may have several (a callback gets a new one).
+#[pyclass(name = "EXTENSION_CONTROL_BLOCK", frozen)]
+pub struct ControlBlock {
+    pub lease: Arc<Lease>,
+    version: u32,
+    total_bytes: u32,
+    available_bytes: u32,
+    conn_id: usize,
+    status_code: AtomicI64,
+}
+
+impl ControlBlock {
+    /// Makes the object that a handler gets.
+    pub fn new(lease: &Arc<Lease>) -> Result<Self, CallError> {
+        let entered = lease.enter()?;
+        let block = entered.block();
+        // SAFETY: `entered` keeps the block alive; these members do not change while the request lasts.
+        let (version, total_bytes, available_bytes, conn_id, status_code) = unsafe {
+            (
+                (*block).dwVersion,
+                (*block).cbTotalBytes,
+                (*block).cbAvailable,
+                (*block).ConnID,
+                (*block).dwHttpStatusCode,
+            )
+        };
+        Ok(Self {
+            lease: Arc::clone(lease),
+            version,
+            total_bytes,
+            available_bytes,
+            conn_id: conn_id.addr(),
+            status_code: AtomicI64::new(status_code.into()),
+        })
+    }
+
+    /// Makes another object over a request, for a callback.
+    pub fn again(py: Python<'_>, lease: &Arc<Lease>) -> PyResult<Py<Self>> {
+        Py::new(py, Self::new(lease).map_err(|_| expired())?)
+    }
+
+    fn enter(&self) -> PyResult<Entered<'_>> {
+        self.lease.enter().map_err(|_| expired())
+    }
+
+    /// Calls the server without the interpreter; `function` names the call in the error.
+    pub fn call<R: Send>(
+        &self,
+        py: Python<'_>,
+        function: &'static str,
+        call: impl FnOnce(&Entered<'_>) -> Result<R, CallError> + Send,
+    ) -> PyResult<R> {
+        py.detach(|| call(&self.lease.enter()?)).map_err(|error| extension_error(py, error, function))
+    }
+
+    fn string<'py>(
+        &self,
+        py: Python<'py>,
+        member: impl FnOnce(&isapi_abi::httpext::EXTENSION_CONTROL_BLOCK) -> *mut std::ffi::c_char,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, self.enter()?.string(member)))
+    }
+
+    fn write(&self, py: Python<'_>, data: Data, flags: u32) -> PyResult<u32> {
+        if flags & HSE_IO_ASYNC != 0 {
+            return self.write_async(py, data, flags);
+        }
+        self.call(py, "WriteClient", |entered| entered.write(data.as_slice(), flags))
+    }
+
+    /// The buffer is put where the completion finds it before the server can complete.
+    fn write_async(&self, py: Python<'_>, data: Data, flags: u32) -> PyResult<u32> {
+        let (start, len) = (data.as_ptr().addr(), data.as_slice().len());
+        let previous = self.sending().replace(data);
+        if previous.is_some() {
+            // One operation at a time: the server is still reading the earlier buffer.
+            *self.sending() = previous;
+            return Err(extension_error(
+                py,
+                CallError::Win32(isapi_abi::win32::ERROR_INVALID_PARAMETER),
+                "WriteClient",
+            ));
+        }
+        let written = self.call(py, "WriteClient", |entered| {
+            // SAFETY: `sending` keeps the buffer until the completion, or until the refusal below.
+            entered.write(unsafe { std::slice::from_raw_parts(std::ptr::with_exposed_provenance(start), len) }, flags)
+        });
+        if written.is_err() {
+            self.sending().take();
+        }
+        written
+    }
+
+    fn sending(&self) -> std::sync::MutexGuard<'_, Option<Data>> {
+        self.lease.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(&self, py: Python<'_>, status: u32) -> PyResult<()> {
+        py.detach(|| self.lease.finish(status))
+            .map_err(|error| extension_error(py, error, "ServerSupportFunction(HSE_REQ_DONE_WITH_SESSION)"))
+    }
+
+    /// Body bytes that neither came with the block nor were read; `None` when the length is unknown.
+    fn body_left(&self) -> Option<u64> {
+        let read = self.lease.body_read.load(Ordering::Relaxed);
+        (self.total_bytes != UNKNOWN_LENGTH)
+            .then(|| u64::from(self.total_bytes).saturating_sub(u64::from(self.available_bytes) + read))
+    }
+
+    fn read(&self, py: Python<'_>, wanted: Option<i64>) -> PyResult<Vec<u8>> {
+        let asked = wanted.and_then(|wanted| u64::try_from(wanted).ok());
+        let left = self.body_left().unwrap_or(u64::MAX);
+        let target = asked.unwrap_or(left).min(left);
+        self.call(py, "ReadClient", |entered| read_body(entered, target, asked == Some(0)))
+    }
+}
+
+/// Reads until `target` bytes have come or the body ends. What came before a failure is not lost: the
+/// failure shows at the next call.
+fn read_body(entered: &Entered<'_>, target: u64, even_nothing: bool) -> Result<Vec<u8>, CallError> {
+    let mut body = Vec::new();
+    if even_nothing {
+        entered.read(&mut body, 0)?;
+    }
+    while (body.len() as u64) < target {
+        let block = (target - body.len() as u64).min(READ_BLOCK) as u32;
+        match entered.read(&mut body, block) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(_) if !body.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(body)
+}
+
+/// A variable's value as Python gets it: without the terminator, `str` for `UNICODE_*`.
+fn variable_value<'py>(py: Python<'py>, name: &[u8], value: &[u8]) -> Bound<'py, PyAny> {
+    if name.starts_with(b"UNICODE_") {
+        let units = value.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        let mut text: String =
+            char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+        if text.ends_with('\0') {
+            text.pop();
+        }
+        return PyString::new(py, &text).into_any();
+    }
+    PyBytes::new(py, value.strip_suffix(b"\0").unwrap_or(value)).into_any()
+}
+
+#[pymethods]
+#[expect(non_snake_case, reason = "pywin32's names, which scripts use")]
+impl ControlBlock {
+    #[getter]
+    fn Version(&self) -> u32 {
+        self.version
+    }
+
+    /// -1 when the length of the body is not known.
+    #[getter]
+    fn TotalBytes(&self) -> i64 {
+        if self.total_bytes == UNKNOWN_LENGTH { -1 } else { self.total_bytes.into() }
+    }
+
+    #[getter]
+    fn AvailableBytes(&self) -> u32 {
+        self.available_bytes
+    }
+
+    #[getter]
+    fn ConnID(&self) -> usize {
+        self.conn_id
+    }
+
+    /// A leftover of Python 2's `print`.
+    #[getter]
+    fn softspace(&self) -> u32 {
+        1
+    }
+
+    /// Whether a response head or body went out: nothing but more body can follow.
+    #[getter]
+    fn HeadersSent(&self) -> bool {
+        self.lease.is_answered()
+    }
+
+    /// Whether the request has ended: everything else raises.
+    #[getter]
+    fn Done(&self) -> bool {
+        self.lease.is_done()
+    }
+
+    #[getter]
+    fn Method<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.string(py, |block| block.lpszMethod)
+    }
+
+    #[getter]
+    fn QueryString<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.string(py, |block| block.lpszQueryString)
+    }
+
+    #[getter]
+    fn PathInfo<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.string(py, |block| block.lpszPathInfo)
+    }
+
+    #[getter]
+    fn PathTranslated<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.string(py, |block| block.lpszPathTranslated)
+    }
+
+    #[getter]
+    fn ContentType<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.string(py, |block| block.lpszContentType)
+    }
+
+    /// The part of the body that came with the request; `ReadClient` delivers the rest.
+    #[getter]
+    fn AvailableData<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, self.enter()?.available_data()))
+    }
+
+    #[getter]
+    fn HttpStatusCode(&self) -> PyResult<i64> {
+        self.enter()?;
+        Ok(self.status_code.load(Ordering::Relaxed))
+    }
+
+    #[setter(HttpStatusCode)]
+    fn set_HttpStatusCode(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let status: Int32 = value.extract()?;
+        let given: i64 = value.extract()?;
+        let entered = self.enter()?;
+        // SAFETY: `entered` keeps the block alive; the server reads this member only after the request's end.
+        unsafe { (*entered.block()).dwHttpStatusCode = status.0 };
+        self.status_code.store(given, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Write-only: at most 79 bytes for the access log.
+    #[setter(LogData)]
+    fn set_LogData(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let entered = self.enter()?;
+        // SAFETY: `entered` keeps the block alive; the server reads this member only after the request's end.
+        copy_description_cut(value, unsafe { &mut (*entered.block()).lpszLogData })
+    }
+
+    #[pyo3(signature = (data, flags=Int32(0), /))]
+    fn WriteClient(&self, py: Python<'_>, data: Data, flags: Int32) -> PyResult<u32> {
+        self.write(py, data, flags.0)
+    }
+
+    #[pyo3(name = "write", signature = (data, flags=Int32(0), /))]
+    fn write_method(&self, py: Python<'_>, data: Data, flags: Int32) -> PyResult<u32> {
+        self.write(py, data, flags.0)
+    }
+
+    #[pyo3(signature = (n=None, /))]
+    fn ReadClient<'py>(&self, py: Python<'py>, n: Option<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyBytes>> {
+        let wanted = n.map(|n| n.extract::<Int32>().and_then(|_| n.extract::<i64>())).transpose()?;
+        Ok(PyBytes::new(py, &self.read(py, wanted)?))
+    }
+
+    #[pyo3(signature = (name, default=None, /))]
+    fn GetServerVariable<'py>(
+        &self,
+        py: Python<'py>,
+        name: Text,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let value = py.detach(|| self.lease.enter()?.variable(name.as_ptr()));
+        match (value, default) {
+            (Ok(value), _) => Ok(variable_value(py, name.as_bytes(), &value)),
+            (Err(CallError::Win32(_)), Some(default)) => Ok(default),
+            (Err(error), _) => Err(extension_error(py, error, "GetServerVariable")),
+        }
+    }
+
+    #[pyo3(signature = (status, headers, keep_alive=Int32(0), /))]
+    fn SendResponseHeaders(&self, py: Python<'_>, status: Data, headers: Data, keep_alive: Int32) -> PyResult<()> {
+        self.send_response_headers(py, &status, &headers, keep_alive.0 != 0)
+    }
+
+    #[pyo3(signature = (url, /))]
+    fn Redirect(&self, py: Python<'_>, url: Text) -> PyResult<()> {
+        self.redirect(py, &url)
+    }
+
+    #[pyo3(signature = (url, /))]
+    fn MapURLToPath<'py>(&self, py: Python<'py>, url: Text) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.map_url_to_path(py, &url)?))
+    }
+
+    #[pyo3(signature = (status=Int32(1), /))]
+    fn DoneWithSession(&self, py: Python<'_>, status: Int32) -> PyResult<()> {
+        self.finish(py, status.0)
+    }
+
+    #[pyo3(signature = (status=Int32(1), /))]
+    fn close(&self, py: Python<'_>, status: Int32) -> PyResult<()> {
+        self.finish(py, status.0)
+    }
+
+    fn IsKeepConn(&self, py: Python<'_>) -> PyResult<bool> {
+        self.is_keep_conn(py)
+    }
+
+    fn IsKeepAlive(&self, py: Python<'_>) -> PyResult<u32> {
+        let value = py.detach(|| self.lease.enter()?.variable(c"HTTP_CONNECTION".as_ptr()));
+        match value {
+            Ok(value) => Ok(value.strip_suffix(b"\0").unwrap_or(&value).eq_ignore_ascii_case(b"keep-alive").into()),
+            Err(CallError::Win32(_)) => Ok(0),
+            Err(CallError::Expired) => Err(expired()),
+        }
+    }
+
+    fn GetImpersonationToken(&self, py: Python<'_>) -> PyResult<usize> {
+        self.impersonation_token(py)
+    }
+
+    #[pyo3(signature = (path, /))]
+    fn GetAnonymousToken(&self, py: Python<'_>, path: &Bound<'_, PyAny>) -> PyResult<usize> {
+        self.anonymous_token(py, path)
+    }
+
+    #[pyo3(signature = (on, /))]
+    fn SetFlushFlag(&self, py: Python<'_>, on: Int32) -> PyResult<()> {
+        self.set_flush_flag(py, on.0 != 0)
+    }
+
+    #[pyo3(signature = (url, method, headers, info, entity, flags, /))]
+    #[expect(clippy::too_many_arguments, reason = "pywin32's signature")]
+    fn ExecURL(
+        &self,
+        py: Python<'_>,
+        url: Option<Text>,
+        method: Option<Text>,
+        headers: Option<Text>,
+        info: &Bound<'_, PyAny>,
+        entity: &Bound<'_, PyAny>,
+        flags: Int32,
+    ) -> PyResult<()> {
+        if !info.is_none() || !entity.is_none() {
+            return Err(pyo3::exceptions::PyValueError::new_err("info and entity must be None"));
+        }
+        self.exec_url(py, url.as_ref(), method.as_ref(), headers.as_ref(), flags.0)
+    }
+
+    fn GetExecURLStatus(&self, py: Python<'_>) -> PyResult<(u16, u16, u32)> {
+        self.exec_url_status(py)
+    }
+
+    #[pyo3(signature = (callback, arg=None, /))]
+    fn IOCompletion(&self, py: Python<'_>, callback: &Bound<'_, PyAny>, arg: Option<Py<PyAny>>) -> PyResult<()> {
+        self.io_completion(py, callback, arg)
+    }
+
+    #[pyo3(signature = (reason=None, /))]
+    fn ReportUnhealthy(&self, py: Python<'_>, reason: Option<Text>) -> PyResult<()> {
+        self.report_unhealthy(py, reason.as_ref())
+    }
+
+    #[pyo3(signature = (callback, arg, hFile, status, BytesToWrite, Offset, head, tail, flags, /))]
+    #[expect(clippy::too_many_arguments, reason = "pywin32's signature")]
+    fn TransmitFile(
+        &self,
+        py: Python<'_>,
+        callback: &Bound<'_, PyAny>,
+        arg: Py<PyAny>,
+        hFile: &Bound<'_, PyAny>,
+        status: Text,
+        BytesToWrite: Int32,
+        Offset: Int32,
+        head: Option<Data>,
+        tail: Option<Data>,
+        flags: Int32,
+    ) -> PyResult<()> {
+        let range = (Offset.0, BytesToWrite.0);
+        self.transmit_file(
+            py,
+            callback,
+            arg,
+            hFile,
+            crate::support::Parts { status, head, tail, range, flags: flags.0 },
+        )
+    }
+}

@@ -1,0 +1,321 @@
+//! The extension half of a script: the life of the object that `__ExtensionFactory__` makes.
+//!
+//! The server's threads take the current [`Handler`] and call it, many at once. Only loading, reloading and
+//! terminating change it, one at a time under `changing`. A reload replaces the handler while others may
+//! still be inside the old one; a handler that was terminated is never called again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use isapi_abi::httpext::{
+    EXTENSION_CONTROL_BLOCK, HSE_STATUS_ERROR, HSE_STATUS_PENDING, HSE_TERM_ADVISORY_UNLOAD, HSE_VERSION,
+    HSE_VERSION_INFO,
+};
+use isapi_abi::{BOOL, FALSE, TRUE};
+use pyo3::prelude::*;
+use pyo3::types::PyInt;
+
+use crate::attach::attach;
+use crate::control_block::ControlBlock;
+use crate::errors::is_reload_request;
+use crate::failure::{
+    FACTORY_FAILED, FACTORY_MISSING, Failure, METHOD_MISSING, RELOAD_FAILED, REQUEST_FAILED, TERMINATE_FAILED,
+    VERSION_FAILED, WRONG_RESULT,
+};
+use crate::lease::Lease;
+use crate::port::{CompletionPort, Queue};
+use crate::script::Script;
+use crate::version_info::VersionInfo;
+
+/// What the half can do with a request.
+#[derive(Clone, Default)]
+enum State {
+    /// Not loaded, or terminated.
+    #[default]
+    Unloaded,
+    Loaded(Arc<Handler>),
+    /// A reload failed; the next request tries to load again.
+    Broken,
+}
+
+/// The object of the script, with its bound methods.
+struct Handler {
+    object: Py<PyAny>,
+    http_extension_proc: Option<Py<PyAny>>,
+    /// Set when requests go straight to a thread pool, without the interpreter.
+    queue: Option<Arc<Queue>>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct ExtensionHalf {
+    state: RwLock<State>,
+    changing: Mutex<()>,
+}
+
+impl ExtensionHalf {
+    /// `GetExtensionVersion`.
+    ///
+    /// # Safety
+    /// `info` is valid for the call.
+    pub unsafe fn get_version(&self, script: &Script, info: *mut HSE_VERSION_INFO) -> BOOL {
+        // SAFETY: the caller says that `info` is valid.
+        unsafe { (*info).dwExtensionVersion = HSE_VERSION };
+        // SAFETY: as above; `end` is called before this function returns.
+        let info = unsafe { VersionInfo::new(info) };
+        attach(|py| {
+            let info = Bound::new(py, info);
+            let loaded = info.as_ref().map_err(|error| version_failed(error.clone_ref(py))).and_then(|info| {
+                let _changing = self.changing(py);
+                self.load(py, script, Some(info)).or_else(|failure| self.reload_if_asked(py, script, failure))
+            });
+            if let Ok(info) = info {
+                info.get().end();
+            }
+            loaded.unwrap_or_else(|failure| {
+                failure.report(py);
+                FALSE
+            })
+        })
+    }
+
+    /// `HttpExtensionProc`.
+    ///
+    /// # Safety
+    /// `block` is the server's control block, valid as the contract says.
+    pub unsafe fn request(&self, script: &Script, block: *mut EXTENSION_CONTROL_BLOCK) -> u32 {
+        // SAFETY: the caller passes on the contract; `answer` retires the lease before a final status goes back.
+        let lease = Arc::new(unsafe { Lease::new(block) });
+        let state = self.state();
+        if let State::Loaded(handler) = &state
+            && let Some(queue) = &handler.queue
+            && queue.post_request(Arc::clone(&lease))
+        {
+            return HSE_STATUS_PENDING;
+        }
+        let status = attach(|py| self.answer(py, script, state, &lease));
+        if status != HSE_STATUS_PENDING {
+            lease.retire();
+        }
+        status
+    }
+
+    /// `TerminateExtension`.
+    pub fn terminate(&self, flags: u32) -> BOOL {
+        attach(|py| {
+            let _changing = self.changing(py);
+            let State::Loaded(handler) = self.state() else { return FALSE };
+            let result = handler.terminate(py, flags).unwrap_or_else(|failure| {
+                failure.report(py);
+                FALSE
+            });
+            if result == FALSE && flags == HSE_TERM_ADVISORY_UNLOAD {
+                return FALSE;
+            }
+            self.set_state(State::Unloaded);
+            result
+        })
+    }
+
+    /// Calls the handler; every failure becomes an error page, a log entry and `HSE_STATUS_ERROR`.
+    fn answer(&self, py: Python<'_>, script: &Script, state: State, lease: &Arc<Lease>) -> u32 {
+        let block = match ControlBlock::again(py, lease).map(|block| block.into_bound(py)) {
+            Ok(block) => block,
+            Err(error) => {
+                Failure::new(REQUEST_FAILED, "the request could not be wrapped", Some(error)).report(py);
+                return HSE_STATUS_ERROR;
+            }
+        };
+        self.try_answer(py, script, state, &block).unwrap_or_else(|failure| {
+            failure.answer(py, &block);
+            HSE_STATUS_ERROR
+        })
+    }
+
+    fn try_answer(
+        &self,
+        py: Python<'_>,
+        script: &Script,
+        state: State,
+        block: &Bound<'_, ControlBlock>,
+    ) -> Result<u32, Failure> {
+        let handler = match state {
+            State::Loaded(handler) => handler,
+            State::Broken => self.load_again(py, script)?,
+            State::Unloaded => {
+                return Err(Failure::new(REQUEST_FAILED, format!("{} is not loaded", script.name), None));
+            }
+        };
+        match handler.handle(py, block) {
+            Err(failure) if failure.asks_for_reload(py) => self.replace(py, script, &handler)?.handle(py, block),
+            result => result,
+        }
+    }
+
+    /// Renews module and handler, unless another thread has already replaced `old`.
+    fn replace(&self, py: Python<'_>, script: &Script, old: &Arc<Handler>) -> Result<Arc<Handler>, Failure> {
+        let _changing = self.changing(py);
+        match self.state() {
+            State::Loaded(current) if !Arc::ptr_eq(&current, old) => return Ok(current),
+            State::Loaded(_) => {}
+            State::Unloaded | State::Broken => return self.renew(py, script),
+        }
+        self.set_state(State::Broken);
+        if let Err(failure) = old.terminate(py, 0) {
+            failure.report(py);
+        }
+        self.renew(py, script)
+    }
+
+    fn load_again(&self, py: Python<'_>, script: &Script) -> Result<Arc<Handler>, Failure> {
+        let _changing = self.changing(py);
+        match self.state() {
+            State::Loaded(current) => Ok(current),
+            State::Unloaded | State::Broken => self.renew(py, script),
+        }
+    }
+
+    /// Reloads the module and makes a new handler. Called under `changing`, with no handler in place.
+    fn renew(&self, py: Python<'_>, script: &Script) -> Result<Arc<Handler>, Failure> {
+        let renewed = script.reload(py).and_then(|()| Handler::make(py, script));
+        let mut handler = renewed.map_err(|failure| Failure {
+            code: RELOAD_FAILED,
+            headline: format!("the script could not be reloaded: {}", failure.headline),
+            error: failure.error,
+        })?;
+        if let Err(failure) = handler.version(py, None) {
+            failure.report(py);
+        }
+        handler.settle(py);
+        let handler = Arc::new(handler);
+        self.set_state(State::Loaded(Arc::clone(&handler)));
+        Ok(handler)
+    }
+
+    fn load(&self, py: Python<'_>, script: &Script, info: Option<&Bound<'_, VersionInfo>>) -> Result<BOOL, Failure> {
+        let mut handler = Handler::make(py, script)?;
+        let result = handler.version(py, info)?;
+        handler.settle(py);
+        self.set_state(if result == FALSE { State::Unloaded } else { State::Loaded(Arc::new(handler)) });
+        Ok(result)
+    }
+
+    /// `GetExtensionVersion` itself may ask for a reload: the module is renewed and asked once more.
+    fn reload_if_asked(&self, py: Python<'_>, script: &Script, failure: Failure) -> Result<BOOL, Failure> {
+        if !failure.asks_for_reload(py) {
+            return Err(failure);
+        }
+        script.reload(py)?;
+        self.load(py, script, None)
+    }
+
+    fn state(&self) -> State {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_state(&self, state: State) {
+        let old = std::mem::replace(&mut *self.state.write().unwrap_or_else(PoisonError::into_inner), state);
+        // Dropped after the lock is open: the last reference to a handler can run Python code.
+        drop(old);
+    }
+
+    fn changing<'a>(&'a self, py: Python<'_>) -> MutexGuard<'a, ()> {
+        // Whoever holds it may wait for the interpreter, so it is never waited for with the interpreter held.
+        loop {
+            if let Ok(guard) = self.changing.try_lock() {
+                return guard;
+            }
+            py.detach(|| drop(self.changing.lock().unwrap_or_else(PoisonError::into_inner)));
+        }
+    }
+}
+
+impl Handler {
+    /// Calls the factory.
+    fn make(py: Python<'_>, script: &Script) -> Result<Self, Failure> {
+        const FACTORY: &str = "__ExtensionFactory__";
+        let module = script.module(py)?;
+        let missing =
+            |error| Failure::new(FACTORY_MISSING, format!("{} defines no {FACTORY}", script.name), Some(error));
+        let failed = |error| Failure::new(FACTORY_FAILED, format!("{FACTORY} of {} failed", script.name), Some(error));
+        let object = module.getattr(FACTORY).map_err(missing)?.call0().map_err(failed)?;
+        Ok(Self { object: object.unbind(), http_extension_proc: None, queue: None })
+    }
+
+    /// Calls `GetExtensionVersion` with the server's struct, or with `None` after a reload.
+    fn version(&self, py: Python<'_>, info: Option<&Bound<'_, VersionInfo>>) -> Result<BOOL, Failure> {
+        const METHOD: &str = "GetExtensionVersion";
+        let result = method(self.object.bind(py), METHOD)?.call1((info,)).map_err(version_failed)?;
+        truth(&result).ok_or_else(|| Failure::wrong_result(VERSION_FAILED, METHOD, &result))
+    }
+
+    /// Binds what requests need, once the version method has run.
+    fn settle(&mut self, py: Python<'_>) {
+        let object = self.object.bind(py);
+        self.http_extension_proc = object.getattr("HttpExtensionProc").ok().map(Bound::unbind);
+        self.queue = pool_queue(py, object).ok().flatten();
+    }
+
+    fn handle(&self, py: Python<'_>, block: &Bound<'_, ControlBlock>) -> Result<u32, Failure> {
+        const METHOD: &str = "HttpExtensionProc";
+        let result = match &self.http_extension_proc {
+            Some(bound) => bound.bind(py).call1((block,)),
+            None => method(self.object.bind(py), METHOD)?.call1((block,)),
+        };
+        let result = result.map_err(|error| Failure::new(REQUEST_FAILED, format!("{METHOD} failed"), Some(error)))?;
+        status(&result).ok_or_else(|| Failure::wrong_result(WRONG_RESULT, METHOD, &result))
+    }
+
+    fn terminate(&self, py: Python<'_>, flags: u32) -> Result<BOOL, Failure> {
+        const METHOD: &str = "TerminateExtension";
+        let failed = |error| Failure::new(TERMINATE_FAILED, format!("{METHOD} failed"), Some(error));
+        let result = method(self.object.bind(py), METHOD)?.call1((flags,)).map_err(failed)?;
+        truth(&result).ok_or_else(|| Failure::wrong_result(TERMINATE_FAILED, METHOD, &result))
+    }
+}
+
+impl Failure {
+    fn asks_for_reload(&self, py: Python<'_>) -> bool {
+        self.error.as_ref().is_some_and(|error| is_reload_request(py, error))
+    }
+}
+
+fn version_failed(error: PyErr) -> Failure {
+    Failure::new(VERSION_FAILED, "GetExtensionVersion failed", Some(error))
+}
+
+fn method<'py>(object: &Bound<'py, PyAny>, name: &str) -> Result<Bound<'py, PyAny>, Failure> {
+    object.getattr(name).map_err(|error| {
+        let class = object.get_type().name().map_or_else(|_| "the handler".to_owned(), |name| name.to_string());
+        Failure::new(METHOD_MISSING, format!("{class} has no {name}"), Some(error))
+    })
+}
+
+/// `None` is TRUE and an int is its truth; anything else is no result.
+fn truth(result: &Bound<'_, PyAny>) -> Option<BOOL> {
+    if result.is_none() {
+        return Some(TRUE);
+    }
+    status(result).map(|number| if number == 0 { FALSE } else { TRUE })
+}
+
+/// A 32-bit int, handed to the server as it is.
+fn status(result: &Bound<'_, PyAny>) -> Option<u32> {
+    let number: i64 = result.cast::<PyInt>().ok()?.extract().ok()?;
+    (i64::from(i32::MIN)..=i64::from(u32::MAX)).contains(&number).then_some(number as u32)
+}
+
+/// The queue of a `ThreadPoolExtension` whose class leaves `HttpExtensionProc` alone.
+fn pool_queue(py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<Option<Arc<Queue>>> {
+    let modules = py.import("sys")?.getattr("modules")?;
+    let Ok(module) = modules.get_item("pyisapi.threaded_extension") else { return Ok(None) };
+    let pool = module.getattr("ThreadPoolExtension")?;
+    if !object.is_instance(&pool)? {
+        return Ok(None);
+    }
+    let function = object.getattr("HttpExtensionProc")?.getattr("__func__")?;
+    if !function.is(&pool.getattr("HttpExtensionProc")?) {
+        return Ok(None);
+    }
+    let port = object.getattr("io_req_port")?.cast_into::<CompletionPort>()?;
+    Ok(Some(Arc::clone(&port.get().queue)))
+}

@@ -1,0 +1,45 @@
+//! `pyisapi._bridge`: Python objects over the C structs of ISAPI.
+//!
+//! The loader calls in through [`table`]; [`script`] and [`extension`] own the script's module and handler;
+//! [`lease`] guards the server's request; [`control_block`] and [`version_info`] are what scripts see;
+//! [`port`] is the thread pool's queue; [`completion`] brings asynchronous results back.
+//! Nothing here knows the host: any ISAPI server will do.
+
+#![deny(unsafe_code)]
+
+#[expect(unsafe_code, reason = "borrowed Python memory goes to the server")]
+mod arguments;
+#[expect(unsafe_code, reason = "thread states have no safe interface")]
+mod attach;
+#[expect(unsafe_code, reason = "the server calls back")]
+mod completion;
+#[expect(unsafe_code, reason = "members of the server's struct")]
+mod control_block;
+mod errors;
+#[expect(unsafe_code, reason = "takes the server's pointers")]
+mod extension;
+mod failure;
+#[expect(unsafe_code, reason = "the one owner of the server's pointer")]
+mod lease;
+mod port;
+mod script;
+#[expect(unsafe_code, reason = "structs for the server's requests")]
+mod support;
+#[expect(unsafe_code, reason = "C entry points")]
+mod table;
+#[expect(unsafe_code, reason = "the server's struct")]
+mod version_info;
+
+use pyo3::prelude::*;
+
+/// The module's initialisation: the types and the loader's table.
+#[pymodule(gil_used = false)]
+fn _bridge(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("table", table::capsule(module.py())?)?;
+    module.add_class::<control_block::ControlBlock>()?;
+    module.add_class::<version_info::VersionInfo>()?;
+    module.add_class::<port::Overlapped>()?;
+    module.add_class::<port::CompletionPort>()?;
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! `CompletionPort`: the queue and the worker loop of `ThreadPoolExtension`.
+//!
+//! It stands where pywin32 has an I/O completion port. Requests are queued by the server's threads without
+//! the interpreter ([`Queue::post_request`]); the workers are Python threads that spend their lives in
+//! [`CompletionPort::run`]. A worker that holds the interpreter takes further messages before it lets go.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::arguments::Int32;
+use crate::control_block::ControlBlock;
+use crate::failure;
+use crate::lease::Lease;
+
+/// The key of a request, `ISAPI_REQUEST`.
+const REQUEST: i64 = 1;
+/// The key that ends a worker, `ISAPI_SHUTDOWN`.
+const SHUTDOWN: i64 = 2;
+/// What `get` returns as error code when nothing came in time.
+const WAIT_TIMEOUT: u32 = 258;
+/// `INFINITE` of Windows.
+const INFINITE: i64 = u32::MAX as i64;
+
+/// Carries one object through the port.
+#[pyclass(name = "OVERLAPPED")]
+#[expect(non_snake_case, reason = "the members' names on Windows")]
+pub struct Overlapped {
+    /// Any object; for a request its `EXTENSION_CONTROL_BLOCK`.
+    #[pyo3(get, set)]
+    object: Option<Py<PyAny>>,
+    #[pyo3(get, set)]
+    Internal: usize,
+    #[pyo3(get, set)]
+    InternalHigh: usize,
+    #[pyo3(get, set)]
+    Offset: u32,
+    #[pyo3(get, set)]
+    OffsetHigh: u32,
+    #[pyo3(get, set)]
+    hEvent: usize,
+}
+
+impl Overlapped {
+    fn carrying(object: Option<Py<PyAny>>) -> Self {
+        Self { object, Internal: 0, InternalHigh: 0, Offset: 0, OffsetHigh: 0, hEvent: 0 }
+    }
+}
+
+#[pymethods]
+impl Overlapped {
+    #[new]
+    fn new() -> Self {
+        Self::carrying(None)
+    }
+}
+
+enum Payload {
+    Request(Arc<Lease>),
+    Posted(Option<Py<Overlapped>>),
+}
+
+struct Message {
+    bytes: u32,
+    key: i64,
+    payload: Payload,
+}
+
+impl Message {
+    fn overlapped(self, py: Python<'_>) -> PyResult<Option<Py<Overlapped>>> {
+        match self.payload {
+            Payload::Posted(overlapped) => Ok(overlapped),
+            Payload::Request(lease) => {
+                let block = ControlBlock::again(py, &lease)?;
+                Py::new(py, Overlapped::carrying(Some(block.into_any()))).map(Some)
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Waiting {
+    messages: VecDeque<Message>,
+    closed: bool,
+}
+
+/// The messages of one port. Any thread may use it, with or without the interpreter.
+#[derive(Default)]
+pub struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+}
+
+impl Queue {
+    /// Queues a request for the workers. False when the port is closed.
+    pub fn post_request(&self, lease: Arc<Lease>) -> bool {
+        self.post(Message { bytes: 0, key: REQUEST, payload: Payload::Request(lease) }).is_ok()
+    }
+
+    /// Gives the message back when the port is closed.
+    fn post(&self, message: Message) -> Result<(), Message> {
+        let mut waiting = self.waiting();
+        if waiting.closed {
+            return Err(message);
+        }
+        waiting.messages.push_back(message);
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    fn try_take(&self) -> Option<Message> {
+        self.waiting().messages.pop_front()
+    }
+
+    /// Waits for a message; `None` at the deadline or when the port is closed and empty.
+    fn take(&self, deadline: Option<Instant>) -> Option<Message> {
+        let mut waiting = self.waiting();
+        loop {
+            if let Some(message) = waiting.messages.pop_front() {
+                return Some(message);
+            }
+            if waiting.closed {
+                return None;
+            }
+            waiting = match deadline {
+                None => self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.checked_duration_since(Instant::now())?;
+                    self.arrived.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See the module. Scripts know it as `io_req_port`.
+#[pyclass(frozen)]
+pub struct CompletionPort {
+    pub queue: Arc<Queue>,
+}
+
+#[pymethods]
+impl CompletionPort {
+    #[new]
+    fn new() -> Self {
+        Self { queue: Arc::default() }
+    }
+
+    /// Queues a message for the workers; raises `ValueError` when the port is closed.
+    #[pyo3(signature = (bytes, key, overlapped=None, /))]
+    fn post(&self, bytes: Int32, key: i64, overlapped: Option<Py<Overlapped>>) -> PyResult<()> {
+        self.queue
+            .post(Message { bytes: bytes.0, key, payload: Payload::Posted(overlapped) })
+            .map_err(|_| PyValueError::new_err("the port is closed"))
+    }
+
+    /// Takes one message: `(errCode, bytes, key, overlapped)`, `errCode` 258 when none came in time.
+    #[pyo3(signature = (timeout_milliseconds, /))]
+    fn get(&self, py: Python<'_>, timeout_milliseconds: i64) -> PyResult<(u32, u32, i64, Option<Py<Overlapped>>)> {
+        let forever = timeout_milliseconds < 0 || timeout_milliseconds == INFINITE;
+        let deadline = (!forever).then(|| Instant::now() + Duration::from_millis(timeout_milliseconds as u64));
+        match py.detach(|| self.queue.take(deadline)) {
+            Some(message) => Ok((0, message.bytes, message.key, message.overlapped(py)?)),
+            None => Ok((WAIT_TIMEOUT, 0, 0, None)),
+        }
+    }
+
+    /// Hands messages to `worker.extension.dispatch_map` until a shutdown message or the port's end.
+    #[pyo3(signature = (worker, /))]
+    fn run(&self, py: Python<'_>, worker: &Bound<'_, PyAny>) -> PyResult<()> {
+        while let Some(message) = self.queue.try_take().or_else(|| py.detach(|| self.queue.take(None))) {
+            if message.key == SHUTDOWN && matches!(message.payload, Payload::Posted(None)) {
+                break;
+            }
+            handle(py, worker, message);
+            if !worker.getattr(intern!(py, "running"))?.is_truthy()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what is queued, except shutdown messages, and returns the overlapped objects.
+    fn drain(&self, py: Python<'_>) -> PyResult<Vec<Py<Overlapped>>> {
+        let mut drained = Vec::new();
+        while let Some(message) = self.queue.try_take() {
+            drained.extend(message.overlapped(py)?);
+        }
+        Ok(drained)
+    }
+
+    /// Refuses further messages and ends workers that wait for one.
+    fn close(&self) {
+        self.queue.waiting().closed = true;
+        self.queue.arrived.notify_all();
+    }
+}
+
+/// Calls the entry of `dispatch_map`. What it raises is reported; the worker lives.
+fn handle(py: Python<'_>, worker: &Bound<'_, PyAny>, message: Message) {
+    let (bytes, key) = (message.bytes, message.key);
+    let overlapped = match message.overlapped(py) {
+        Ok(overlapped) => overlapped.into_pyobject(py).unwrap_or_else(|never| match never {}),
+        // The request ended before a worker took it: nothing is left to do.
+        Err(_) => return,
+    };
+    if let Err(error) = dispatch(py, worker, bytes, key, &overlapped) {
+        failure::work_failed(py, key, &overlapped, Some(&error));
+    }
+}
+
+fn dispatch(
+    py: Python<'_>,
+    worker: &Bound<'_, PyAny>,
+    bytes: u32,
+    key: i64,
+    overlapped: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let map = worker.getattr(intern!(py, "extension"))?.getattr(intern!(py, "dispatch_map"))?;
+    let entry = map.get_item(key).map_err(|error| unknown_key(py, key, error))?;
+    entry.call1((0, bytes, key, overlapped))?;
+    Ok(())
+}
+
+fn unknown_key(py: Python<'_>, key: i64, error: PyErr) -> PyErr {
+    if error.is_instance_of::<PyKeyError>(py) {
+        return PyKeyError::new_err(format!("dispatch_map has no entry for the key {key}"));
+    }
+    error
+}
