@@ -213,27 +213,23 @@ fn handle(py: Python<'_>, worker: &Bound<'_, PyAny>, message: Message) {
         // The request ended before a worker took it: nothing is left to do.
         Err(_) => return,
     };
-    if let Err(error) = dispatch(py, worker, bytes, key, &overlapped) {
-        failure::work_failed(py, key, &overlapped, Some(&error));
+    match find_entry(py, worker, key) {
+        Ok(Some(entry)) => {
+            if let Err(error) = entry.call1((0, bytes, key, &overlapped)) {
+                failure::work_failed(py, key, &overlapped, Some(&error));
+            }
+        }
+        Ok(None) => failure::work_failed(py, key, &overlapped, None),
+        Err(error) => failure::work_failed(py, key, &overlapped, Some(&error)),
     }
 }
 
-fn dispatch(
-    py: Python<'_>,
-    worker: &Bound<'_, PyAny>,
-    bytes: u32,
-    key: i64,
-    overlapped: &Bound<'_, PyAny>,
-) -> PyResult<()> {
+/// The entry of `dispatch_map`; `None` when it has none for the key.
+fn find_entry<'py>(py: Python<'py>, worker: &Bound<'py, PyAny>, key: i64) -> PyResult<Option<Bound<'py, PyAny>>> {
     let map = worker.getattr(intern!(py, "extension"))?.getattr(intern!(py, "dispatch_map"))?;
-    let entry = map.get_item(key).map_err(|error| unknown_key(py, key, error))?;
-    entry.call1((0, bytes, key, overlapped))?;
-    Ok(())
-}
-
-fn unknown_key(py: Python<'_>, key: i64, error: PyErr) -> PyErr {
-    if error.is_instance_of::<PyKeyError>(py) {
-        return PyKeyError::new_err(format!("dispatch_map has no entry for the key {key}"));
+    match map.get_item(key) {
+        Ok(entry) => Ok(Some(entry)),
+        Err(error) if error.is_instance_of::<PyKeyError>(py) => Ok(None),
+        Err(error) => Err(error),
     }
-    error
 }

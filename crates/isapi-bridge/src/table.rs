@@ -105,7 +105,7 @@ unsafe fn text(text: *const c_char) -> String {
 
 fn prepare(py: Python<'_>, script: &Script, handle: usize, paths: &str) {
     let paths: Vec<&str> = paths.lines().collect();
-    let arguments = (&script.folder, &script.name, handle, script.is_frozen, paths);
+    let arguments = (&script.folder, handle, script.is_frozen, &script.name, paths);
     let prepared = server_module(py).and_then(|server| server.call_method1("prepare", arguments));
     if let Err(error) = prepared {
         Failure::new(PREPARE_FAILED, format!("{} could not be prepared", script.name), Some(error)).report(py);
