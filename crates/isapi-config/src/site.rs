@@ -1,0 +1,97 @@
+//! A site: an id, a name and its applications.
+
+use crate::application::unique;
+use crate::{Application, ConfigError, RequestLimits};
+
+/// One web site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    id: u32,
+    name: String,
+    applications: Vec<Application>,
+    limits: RequestLimits,
+}
+
+impl Site {
+    /// A site of these applications, with the default limits.
+    ///
+    /// # Errors
+    /// When the name is not usable, the application `/` is missing, or two applications have one path.
+    pub fn new(id: u32, name: impl Into<String>, applications: Vec<Application>) -> Result<Self, ConfigError> {
+        let name = name.into();
+        if matches!(name.as_str(), "" | "/" | "?") {
+            return Err(ConfigError::Name { element: "site", name, expected: "a name other than /, ? or nothing" });
+        }
+        let parent = format!("the site {name:?}");
+        if !applications.iter().any(|application| application.path() == "/") {
+            return Err(ConfigError::MissingRoot { parent, element: "application" });
+        }
+        unique(&parent, "application", applications.iter().map(|application| application.path().to_ascii_lowercase()))?;
+        Ok(Site { id, name, applications, limits: RequestLimits::default() })
+    }
+
+    /// The same site with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: RequestLimits) -> Self {
+        Site { limits, ..self }
+    }
+
+    /// The number of the site, as in `/LM/W3SVC/<id>`.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The name of the site.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The applications; one of them is `/`.
+    #[must_use]
+    pub fn applications(&self) -> &[Application] {
+        &self.applications
+    }
+
+    /// The limits of a request.
+    #[must_use]
+    pub fn limits(&self) -> &RequestLimits {
+        &self.limits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::VirtualDirectory;
+
+    fn application(path: &str) -> Application {
+        let folder = if cfg!(windows) { "C:\\srv" } else { "/srv" };
+        let root = VirtualDirectory::new("/", folder).expect("valid");
+        Application::new(path, vec![root], Vec::new()).expect("valid")
+    }
+
+    #[test]
+    fn a_site_needs_its_root_application() {
+        let error = Site::new(1, "web", vec![application("/app")]).expect_err("no root");
+        assert_eq!(
+            error.to_string(),
+            "ISAPI0102: the site \"web\" has no application with the path \"/\"; expected exactly one"
+        );
+    }
+
+    #[test]
+    fn two_applications_with_one_path_are_refused() {
+        let error = Site::new(1, "web", vec![application("/"), application("/App"), application("/app")]);
+        assert!(matches!(error, Err(ConfigError::Duplicate { element: "application", .. })));
+    }
+
+    #[test]
+    fn an_application_needs_its_root_directory() {
+        assert!(matches!(
+            Application::new("/", Vec::new(), Vec::new()),
+            Err(ConfigError::MissingRoot { element: "virtualDirectory", .. })
+        ));
+    }
+}
