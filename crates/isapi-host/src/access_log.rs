@@ -1,0 +1,232 @@
+//! The access log: one W3C extended line for each request, and an event for `tracing`.
+//!
+//! An [`AccessRecord`] is filled while the request goes on and writes itself when its last holder lets go: the
+//! response's body, and the session if there is one, since an extension may add to the line until it is done. Lines
+//! are written by a thread of their own, so that a slow disk does not hold up the network.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver, RecvError, SyncSender, TryRecvError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::error::HostError;
+use crate::lock::LockAnyway;
+use crate::server_variables::SERVER_SOFTWARE;
+
+/// The fields of a line, in order.
+const FIELDS: &str = "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) \
+                      sc-status sc-substatus sc-win32-status time-taken";
+/// Lines that may wait for the disk; more are dropped.
+const MAX_WAITING: usize = 8192;
+
+/// Where the access log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessLogTarget {
+    /// To this file, which is appended to.
+    File(PathBuf),
+    /// To standard output.
+    Stdout,
+}
+
+/// The writing thread.
+pub(crate) struct AccessLog {
+    lines: Mutex<Option<SyncSender<String>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl AccessLog {
+    /// Opens the log and starts its thread.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or the thread cannot be started.
+    pub(crate) fn open(target: &AccessLogTarget) -> Result<Self, HostError> {
+        let path = match target {
+            AccessLogTarget::File(path) => path.clone(),
+            AccessLogTarget::Stdout => PathBuf::from("standard output"),
+        };
+        let cannot_log = |source| HostError::CannotLog { path: path.clone(), source };
+        let output: Box<dyn Write + Send> = match target {
+            AccessLogTarget::File(path) => {
+                Box::new(OpenOptions::new().create(true).append(true).open(path).map_err(cannot_log)?)
+            }
+            AccessLogTarget::Stdout => Box::new(io::stdout()),
+        };
+        let (sender, receiver) = mpsc::sync_channel(MAX_WAITING);
+        let writer = thread::Builder::new().name("access-log".to_owned()).spawn(move || write_lines(output, &receiver));
+        let writer = writer.map_err(cannot_log)?;
+        Ok(AccessLog { lines: Mutex::new(Some(sender)), writer: Mutex::new(Some(writer)) })
+    }
+
+    fn line(&self, line: String) {
+        let lines = self.lines.lock_anyway();
+        if lines.as_ref().is_some_and(|lines| lines.try_send(line).is_err()) {
+            tracing::warn!("ISAPI0318: the access log cannot keep up; a line is lost");
+        }
+    }
+
+    /// Writes what waits and ends the thread.
+    pub(crate) fn close(&self) {
+        drop(self.lines.lock_anyway().take());
+        if let Some(writer) = self.writer.lock_anyway().take() {
+            // It only panics if the standard library does.
+            let _ = writer.join();
+        }
+    }
+}
+
+/// The life of the writing thread: writes what is there, then flushes, then waits.
+fn write_lines(output: Box<dyn Write + Send>, lines: &Receiver<String>) {
+    let mut output = BufWriter::new(output);
+    let date = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S");
+    let head = format!("#Software: {SERVER_SOFTWARE}\n#Version: 1.0\n#Date: {date}\n#Fields: {FIELDS}\n");
+    let mut next = Ok(head);
+    while let Ok(line) = next {
+        let written = output.write_all(line.as_bytes());
+        next = match lines.try_recv() {
+            Err(TryRecvError::Empty) => {
+                if let Err(error) = written.and_then(|()| output.flush()) {
+                    tracing::error!("ISAPI0319: cannot write the access log: {error}");
+                }
+                lines.recv()
+            }
+            Ok(line) => Ok(line),
+            Err(TryRecvError::Disconnected) => Err(RecvError),
+        };
+    }
+}
+
+/// What a request brings to its line.
+pub(crate) struct RequestLine {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) local: std::net::SocketAddr,
+    pub(crate) remote: std::net::SocketAddr,
+    pub(crate) user_agent: String,
+    pub(crate) referer: String,
+}
+
+/// The line of one request, in the making.
+pub(crate) struct AccessRecord {
+    host: std::sync::Arc<crate::host::Host>,
+    request: RequestLine,
+    started: Instant,
+    state: Mutex<Ending>,
+}
+
+/// How it ended.
+#[derive(Default)]
+struct Ending {
+    status: u16,
+    sub_status: u16,
+    bytes: u64,
+    /// The response went out whole.
+    complete: bool,
+    taken: Option<Duration>,
+    /// What the extension added to the query field.
+    added: Vec<u8>,
+}
+
+/// The most bytes that an extension can add to a line.
+const MAX_ADDED: usize = 4096;
+/// `ERROR_NETNAME_DELETED`: what IIS logs when the client went away.
+const CLIENT_GONE: u32 = 64;
+
+impl AccessRecord {
+    pub(crate) fn new(host: std::sync::Arc<crate::host::Host>, request: RequestLine) -> Self {
+        AccessRecord { host, request, started: Instant::now(), state: Mutex::default() }
+    }
+
+    /// Notes the status that goes to the client.
+    pub(crate) fn status(&self, status: u16) {
+        self.state.lock_anyway().status = status;
+    }
+
+    /// Notes the sub-status, the 14 of 404.14, which only the log shows.
+    pub(crate) fn sub_status(&self, sub_status: u16) {
+        self.state.lock_anyway().sub_status = sub_status;
+    }
+
+    /// Notes the end of the response: how many bytes of body went out, and whether that was all.
+    pub(crate) fn ended(&self, bytes: u64, complete: bool) {
+        let mut state = self.state.lock_anyway();
+        (state.bytes, state.complete, state.taken) = (bytes, complete, Some(self.started.elapsed()));
+    }
+
+    /// Adds to the query field.
+    pub(crate) fn append(&self, text: &[u8]) {
+        let mut state = self.state.lock_anyway();
+        let room = MAX_ADDED.saturating_sub(state.added.len());
+        state.added.extend_from_slice(&text[..text.len().min(room)]);
+    }
+
+    fn line(&self, ending: &Ending, taken: Duration) -> String {
+        let RequestLine { method, path, query, local, remote, user_agent, referer } = &self.request;
+        let query = format!("{query}{}", String::from_utf8_lossy(&ending.added));
+        let win32_status = if ending.complete { 0 } else { CLIENT_GONE };
+        format!(
+            "{} {} {} {} {} {} - {} {} {} {} {} {win32_status} {}\n",
+            Timestamp::now().strftime("%Y-%m-%d %H:%M:%S"),
+            local.ip().to_canonical(),
+            field(method),
+            field(path),
+            field(&query),
+            local.port(),
+            remote.ip().to_canonical(),
+            field(user_agent),
+            field(referer),
+            ending.status,
+            ending.sub_status,
+            taken.as_millis(),
+        )
+    }
+}
+
+impl Drop for AccessRecord {
+    fn drop(&mut self) {
+        let ending = std::mem::take(&mut *self.state.lock_anyway());
+        let taken = ending.taken.unwrap_or_else(|| self.started.elapsed());
+        let milliseconds = u64::try_from(taken.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(
+            target: "access",
+            method = %self.request.method.escape_debug(),
+            path = %self.request.path.escape_debug(),
+            status = ending.status,
+            bytes = ending.bytes,
+            milliseconds,
+        );
+        if let Some(log) = &self.host.access_log {
+            log.line(self.line(&ending, taken));
+        }
+    }
+}
+
+/// A value fit for a field: blanks as `+`, nothing as `-`, control characters as `?`.
+fn field(value: &str) -> String {
+    if value.is_empty() {
+        return "-".to_owned();
+    }
+    let harmless = |character: char| match character {
+        ' ' => '+',
+        character if character.is_control() => '?',
+        character => character,
+    };
+    value.chars().map(harmless).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_one_word_of_harmless_characters() {
+        assert_eq!(field(""), "-");
+        assert_eq!(field("Mozilla/5.0 (X11)"), "Mozilla/5.0+(X11)");
+        assert_eq!(field("a\r\nb\u{1b}[1m"), "a??b?[1m");
+    }
+}

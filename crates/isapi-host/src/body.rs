@@ -1,0 +1,97 @@
+//! The body of every response of this server, whatever made it, with its entry in the access log.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use tower_http::services::fs::ServeFileSystemResponseBody;
+
+use crate::access_log::AccessRecord;
+use crate::connection::Turn;
+use crate::extension::pipe::PipeBody;
+
+/// What is sent.
+pub(crate) enum Source {
+    /// A page of ours.
+    Page(Full<Bytes>),
+    /// What an extension writes.
+    Pipe(PipeBody),
+    /// A file.
+    File(ServeFileSystemResponseBody),
+}
+
+/// A source, and the record that it ends.
+pub(crate) struct ResponseBody {
+    source: Source,
+    access: Arc<AccessRecord>,
+    sent: u64,
+    /// Bytes that the response must have to be complete, when that is known; 0 for one without a body.
+    due: Option<u64>,
+    ended: bool,
+    /// The connection is this response's until the body is dropped.
+    _turn: Turn,
+}
+
+impl ResponseBody {
+    /// Puts `source` under the head `parts`, which answers a request of `method`, and notes the status.
+    pub(crate) fn respond(
+        parts: http::response::Parts,
+        source: Source,
+        method: &Method,
+        access: Arc<AccessRecord>,
+        turn: Turn,
+    ) -> Response<ResponseBody> {
+        access.status(parts.status.as_u16());
+        let bodiless = *method == Method::HEAD || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let due = if bodiless { Some(0) } else { length };
+        Response::from_parts(parts, ResponseBody { source, access, sent: 0, due, ended: false, _turn: turn })
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let polled = match &mut self.source {
+            Source::Page(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Source::Pipe(body) => Pin::new(body).poll_frame(cx),
+            Source::File(body) => Pin::new(body).poll_frame(cx),
+        };
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => self.sent += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Poll::Ready(None) => self.ended = true,
+            _ => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Page(body) => body.is_end_stream(),
+            Source::Pipe(body) => body.is_end_stream(),
+            Source::File(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Page(body) => body.size_hint(),
+            Source::Pipe(body) => body.size_hint(),
+            Source::File(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        let complete = self.ended || self.is_end_stream() || self.due.is_some_and(|due| self.sent >= due);
+        self.access.ended(self.sent, complete);
+    }
+}

@@ -1,0 +1,174 @@
+//! One connection: hyper's HTTP/1 over any stream, with time limits, until it ends or the server stops.
+//!
+//! hyper limits the time between requests. [`TimedStream`] adds two limits that it lacks: the head of a request,
+//! once begun, must come in time, and a client must not stop reading for ever. Runs on an I/O task.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+use tokio::time::{Sleep, sleep};
+
+use crate::host::Host;
+use crate::options::Timeouts;
+use crate::site;
+
+/// The two ends of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peers {
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+}
+
+/// The most bytes of a request's head.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Serves requests on `stream` until it ends; when `stop` is set, the request in progress is the last.
+pub(crate) async fn serve<S>(stream: S, peers: Peers, host: Arc<Host>, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let timeouts = host.timeouts;
+    let phase = Arc::new(Phase::default());
+    let stream = TokioIo::new(TimedStream::new(stream, Arc::clone(&phase), timeouts));
+    let service = service_fn(move |request| {
+        let turn = Phase::enter_request(&phase);
+        site::answer(Arc::clone(&host), peers, turn, request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeouts.keep_alive)
+        .max_header_size(MAX_HEAD)
+        .title_case_headers(true)
+        .serve_connection(stream, service);
+    let mut connection = pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        // A client that goes away or sends nonsense is everyday business; hyper has answered what it could.
+        tracing::debug!("the connection from {} ended: {error}", peers.remote);
+    }
+}
+
+/// Waits until `stop` is set, or can no longer be set.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // The guard that this returns must not live across the next await.
+    let _ = stop.wait_for(|stopped| *stopped).await.map(|_| ());
+}
+
+const IDLE: u8 = 0;
+const HEAD: u8 = 1;
+const REQUEST: u8 = 2;
+
+/// What a connection is doing: nothing, reading a head, or answering.
+#[derive(Default)]
+pub(crate) struct Phase(AtomicU8);
+
+impl Phase {
+    fn enter_request(phase: &Arc<Phase>) -> Turn {
+        phase.0.store(REQUEST, Ordering::Relaxed);
+        Turn(Arc::clone(phase))
+    }
+}
+
+/// Held while a request is answered, until its response has been sent or given up.
+pub(crate) struct Turn(Arc<Phase>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.0.store(IDLE, Ordering::Relaxed);
+    }
+}
+
+/// A stream that fails when a head takes too long or a write makes no progress.
+struct TimedStream<S> {
+    stream: S,
+    phase: Arc<Phase>,
+    timeouts: Timeouts,
+    head_limit: Option<Pin<Box<Sleep>>>,
+    write_limit: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> TimedStream<S> {
+    fn new(stream: S, phase: Arc<Phase>, timeouts: Timeouts) -> Self {
+        TimedStream { stream, phase, timeouts, head_limit: None, write_limit: None }
+    }
+
+    /// Lets a write's result through, unless it has been pending for too long.
+    fn limit_write<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if result.is_ready() {
+            self.write_limit = None;
+            return result;
+        }
+        expired(&mut self.write_limit, self.timeouts.send_idle, cx)
+    }
+}
+
+/// Starts the limit if it does not run yet; ready, with an error, when it is over.
+fn expired<T>(limit: &mut Option<Pin<Box<Sleep>>>, length: Duration, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+    let sleeping = limit.get_or_insert_with(|| Box::pin(sleep(length)));
+    sleeping.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            // The first bytes after an answer begin the next head.
+            if this.phase.0.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                this.head_limit = None;
+            }
+        } else if result.is_pending() && this.phase.0.load(Ordering::Relaxed) == HEAD {
+            return expired(&mut this.head_limit, this.timeouts.header_read, cx);
+        }
+        result
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.stream).poll_write(cx, buffer);
+        this.limit_write(cx, result)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.stream).poll_write_vectored(cx, buffers);
+        this.limit_write(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.stream).poll_flush(cx);
+        this.limit_write(cx, result)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,82 @@
+//! What can go wrong with the server as a whole or with one of its libraries. What goes wrong with one request is
+//! answered by a status and is not an error here.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// An error of the host. Each message is a full sentence that starts with its stable code.
+#[derive(Debug, Error)]
+pub enum HostError {
+    /// The library cannot be loaded.
+    #[error("ISAPI0301: cannot load the extension {}: {reason}", path.display())]
+    CannotLoad {
+        /// The library.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: String,
+    },
+    /// The library is not an ISAPI extension.
+    #[error("ISAPI0302: {} is not an ISAPI extension: it does not export {name}", path.display())]
+    MissingExport {
+        /// The library.
+        path: PathBuf,
+        /// The export that it lacks.
+        name: &'static str,
+    },
+    /// The extension does not want to be loaded.
+    #[error("ISAPI0303: the extension {} refused to be loaded: GetExtensionVersion returned FALSE (last error {code})", path.display())]
+    VersionRefused {
+        /// The library.
+        path: PathBuf,
+        /// The last error that it left.
+        code: u32,
+    },
+    /// No thread is free to load the library.
+    #[error("ISAPI0312: the server is too busy to load an extension")]
+    Busy,
+    /// The server stops, or the thread that loaded the library died.
+    #[error("ISAPI0317: the extension was not loaded because the attempt broke off")]
+    Stopping,
+    /// The address cannot be listened on.
+    #[error("ISAPI0320: cannot listen on {address}: {source}")]
+    CannotListen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A listening socket that was handed in cannot be used.
+    #[error("ISAPI0321: cannot use the listening socket: {source}")]
+    BadSocket {
+        /// Why.
+        source: io::Error,
+    },
+    /// The access log cannot be written.
+    #[error("ISAPI0322: cannot open the access log {}: {source}", path.display())]
+    CannotLog {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl HostError {
+    /// The code at the beginning of the message, such as `ISAPI0301`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            HostError::CannotLoad { .. } => "ISAPI0301",
+            HostError::MissingExport { .. } => "ISAPI0302",
+            HostError::VersionRefused { .. } => "ISAPI0303",
+            HostError::Busy => "ISAPI0312",
+            HostError::Stopping => "ISAPI0317",
+            HostError::CannotListen { .. } => "ISAPI0320",
+            HostError::BadSocket { .. } => "ISAPI0321",
+            HostError::CannotLog { .. } => "ISAPI0322",
+        }
+    }
+}

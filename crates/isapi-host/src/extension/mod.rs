@@ -1,0 +1,27 @@
+//! The extension side of a server: from a request that is to be answered by an ISAPI extension to its response.
+//!
+//! `registry` and `library` load extensions; `session` is one request in an extension's hands, with its
+//! `control_block`, `request_body`, `response` and `completion`s; `callbacks` and `support` are what the extension
+//! calls; `sessions` finds the session it means. Unsafe code is in the modules that say so and nowhere else.
+
+mod callbacks;
+mod chunked;
+mod completion;
+mod control_block;
+mod dispatch;
+mod implicit_head;
+mod library;
+pub(crate) mod pipe;
+mod raw;
+pub(crate) mod registry;
+mod request_body;
+pub(crate) mod request_facts;
+mod response;
+mod response_head;
+mod session;
+pub(crate) mod sessions;
+mod support;
+mod transmit;
+mod win32;
+
+pub(crate) use dispatch::{Target, answer, terminate_all};

@@ -1,0 +1,316 @@
+//! The pipe of a response's body, from native threads that block to the I/O task that must not.
+//!
+//! [`Pipe`] is the writing end, shared by everything that holds the session; [`PipeBody`] the reading end, a body
+//! for hyper. At most [`HIGH_WATER`] bytes wait before writers block. Dropping the reading end (the client went
+//! away) wakes the writers and fails them from then on. No lock is held while foreign code runs.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::lock::{LockAnyway, wait_at_most};
+
+/// The bytes that may wait for the client before a writer blocks.
+pub(crate) const HIGH_WATER: usize = 64 * 1024;
+
+/// Why a write was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WriteFailure {
+    /// The client has gone.
+    ClientGone,
+    /// Our side ended or cut the response.
+    Ended,
+    /// The client took nothing for the whole time limit.
+    TimedOut,
+}
+
+/// Called once when a queued write has been taken, or with the reason why it will not be.
+pub(crate) type WhenTaken = Box<dyn FnOnce(Result<(), WriteFailure>) + Send>;
+
+/// The writing end.
+#[derive(Default)]
+pub(crate) struct Pipe {
+    state: Mutex<State>,
+    room: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    chunks: VecDeque<Bytes>,
+    queued: usize,
+    end: End,
+    client_gone: bool,
+    /// The reader has been given one more turn to flush before it sees the cut.
+    cut_announced: bool,
+    reader: Option<Waker>,
+    when_taken: Option<WhenTaken>,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum End {
+    #[default]
+    Open,
+    Finished,
+    Cut,
+}
+
+impl State {
+    fn check(&self) -> Result<(), WriteFailure> {
+        match (self.client_gone, self.end) {
+            (true, _) => Err(WriteFailure::ClientGone),
+            (false, End::Open) => Ok(()),
+            (false, _) => Err(WriteFailure::Ended),
+        }
+    }
+
+    fn push(&mut self, chunk: Bytes) -> Option<Waker> {
+        if chunk.is_empty() {
+            return None;
+        }
+        self.queued += chunk.len();
+        self.chunks.push_back(chunk);
+        self.reader.take()
+    }
+}
+
+impl Pipe {
+    /// Queues a copy of `data`, piece by piece, and blocks while more than [`HIGH_WATER`] bytes wait.
+    ///
+    /// # Errors
+    /// When the client has gone, or takes nothing for `limit`, or the response has been ended.
+    pub(crate) fn write(&self, data: &[u8], limit: Duration) -> Result<(), WriteFailure> {
+        self.state.lock_anyway().check()?;
+        for piece in data.chunks(HIGH_WATER) {
+            self.write_piece(piece, limit)?;
+        }
+        Ok(())
+    }
+
+    fn write_piece(&self, piece: &[u8], limit: Duration) -> Result<(), WriteFailure> {
+        let mut state = self.state.lock_anyway();
+        loop {
+            state.check()?;
+            if state.queued <= HIGH_WATER {
+                break;
+            }
+            let before = state.queued;
+            let (next, timed_out) = wait_at_most(&self.room, state, limit);
+            state = next;
+            if timed_out && state.queued == before {
+                return Err(WriteFailure::TimedOut);
+            }
+        }
+        let reader = state.push(Bytes::copy_from_slice(piece));
+        drop(state);
+        wake(reader);
+        Ok(())
+    }
+
+    /// Queues `chunks` at once and calls `when_taken` when less than [`HIGH_WATER`] bytes wait, perhaps before this
+    /// returns. One such write at a time is the caller's duty.
+    ///
+    /// # Errors
+    /// When the client has gone or the response has been ended; `when_taken` is then never called.
+    pub(crate) fn queue(&self, chunks: Vec<Bytes>, when_taken: WhenTaken) -> Result<(), WriteFailure> {
+        let mut state = self.state.lock_anyway();
+        state.check()?;
+        let mut reader = None;
+        for chunk in chunks {
+            reader = state.push(chunk).or(reader);
+        }
+        let immediate = if state.queued <= HIGH_WATER {
+            Some(when_taken)
+        } else {
+            state.when_taken = Some(when_taken);
+            None
+        };
+        drop(state);
+        wake(reader);
+        if let Some(when_taken) = immediate {
+            when_taken(Ok(()));
+        }
+        Ok(())
+    }
+
+    /// Ends the body; what is queued still goes out.
+    pub(crate) fn finish(&self) {
+        self.end(End::Finished, false);
+    }
+
+    /// Ends the body as broken: what is queued goes out, then the connection is cut.
+    pub(crate) fn cut(&self) {
+        self.end(End::Cut, false);
+    }
+
+    /// Breaks the connection at once, dropping what is queued.
+    pub(crate) fn abort(&self) {
+        self.end(End::Cut, true);
+    }
+
+    fn end(&self, end: End, drop_queued: bool) {
+        let mut state = self.state.lock_anyway();
+        if state.end == End::Open {
+            state.end = end;
+        } else if end == End::Cut {
+            state.end = End::Cut;
+        }
+        if drop_queued {
+            state.chunks.clear();
+            state.queued = 0;
+        }
+        let failed = if end == End::Cut { state.when_taken.take() } else { None };
+        let reader = state.reader.take();
+        drop(state);
+        self.room.notify_all();
+        wake(reader);
+        if let Some(when_taken) = failed {
+            when_taken(Err(WriteFailure::Ended));
+        }
+    }
+
+    /// Whether the client is there and the response has not been cut.
+    pub(crate) fn is_connected(&self) -> bool {
+        let state = self.state.lock_anyway();
+        !state.client_gone && state.end != End::Cut
+    }
+
+    fn client_gone(&self) {
+        let mut state = self.state.lock_anyway();
+        state.client_gone = true;
+        state.chunks.clear();
+        state.queued = 0;
+        let when_taken = state.when_taken.take();
+        drop(state);
+        self.room.notify_all();
+        if let Some(when_taken) = when_taken {
+            when_taken(Err(WriteFailure::ClientGone));
+        }
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        let mut state = self.state.lock_anyway();
+        if let Some(chunk) = state.chunks.pop_front() {
+            state.queued -= chunk.len();
+            let when_taken = if state.queued <= HIGH_WATER { state.when_taken.take() } else { None };
+            drop(state);
+            self.room.notify_all();
+            if let Some(when_taken) = when_taken {
+                when_taken(Ok(()));
+            }
+            return Poll::Ready(Some(Ok(chunk)));
+        }
+        match state.end {
+            End::Finished => Poll::Ready(None),
+            End::Cut if state.cut_announced => {
+                Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the response was cut"))))
+            }
+            End::Cut => {
+                // hyper flushes what it has when the body is pending, and drops it when the body fails.
+                state.cut_announced = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            End::Open => {
+                state.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+fn wake(reader: Option<Waker>) {
+    if let Some(waker) = reader {
+        waker.wake();
+    }
+}
+
+/// The reading end, a response body for hyper. Dropping it tells the writers that the client has gone.
+pub(crate) struct PipeBody(Arc<Pipe>);
+
+impl PipeBody {
+    /// The one reading end of `pipe`.
+    pub(crate) fn new(pipe: Arc<Pipe>) -> Self {
+        PipeBody(pipe)
+    }
+}
+
+impl Body for PipeBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.0.poll(cx).map(|next| next.map(|chunk| chunk.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let state = self.0.state.lock_anyway();
+        state.end == End::Finished && state.chunks.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let state = self.0.state.lock_anyway();
+        if state.end == End::Finished { SizeHint::with_exact(state.queued as u64) } else { SizeHint::default() }
+    }
+}
+
+impl Drop for PipeBody {
+    fn drop(&mut self) {
+        self.0.client_gone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn a_finished_pipe_knows_its_size() {
+        let pipe = Arc::new(Pipe::default());
+        let body = PipeBody::new(Arc::clone(&pipe));
+        assert_eq!(body.size_hint().exact(), None);
+        pipe.write(b"hello", LIMIT).expect("open");
+        pipe.finish();
+        assert_eq!(body.size_hint().exact(), Some(5));
+        assert_eq!(pipe.write(b"x", LIMIT), Err(WriteFailure::Ended));
+    }
+
+    #[test]
+    fn a_dropped_reader_wakes_and_fails_the_writer() {
+        let pipe = Arc::new(Pipe::default());
+        let body = PipeBody::new(Arc::clone(&pipe));
+        let writer = thread::spawn(move || pipe.write(&[0; 4 * HIGH_WATER], LIMIT));
+        drop(body);
+        assert_eq!(writer.join().expect("no panic"), Err(WriteFailure::ClientGone));
+    }
+
+    #[test]
+    fn a_reader_that_takes_nothing_times_the_writer_out() {
+        let pipe = Arc::new(Pipe::default());
+        let _body = PipeBody::new(Arc::clone(&pipe));
+        let result = pipe.write(&[0; 4 * HIGH_WATER], Duration::from_millis(10));
+        assert_eq!(result, Err(WriteFailure::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_cut_pipe_delivers_what_it_has_and_then_fails() {
+        let pipe = Arc::new(Pipe::default());
+        let mut body = PipeBody::new(Arc::clone(&pipe));
+        pipe.write(b"part", LIMIT).expect("open");
+        pipe.cut();
+        let first = body.frame().await.expect("a frame").expect("data");
+        assert_eq!(first.into_data().ok(), Some(Bytes::from_static(b"part")));
+        assert!(body.frame().await.expect("an end").is_err());
+    }
+}

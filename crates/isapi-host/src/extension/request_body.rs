@@ -1,0 +1,149 @@
+//! The request's body: what is read ahead of the extension, and the rest, which ReadClient pulls.
+//!
+//! Reading ahead happens on the I/O task and is asynchronous. The rest is read by the extension's own thread, which
+//! blocks on hyper's body; the connection's task keeps filling it meanwhile. The body belongs to the session and is
+//! dropped when the session ends, which tells hyper that nobody will read the rest.
+
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use super::win32::Win32Error;
+
+/// `uploadReadAheadSize`: the most bytes read before the extension is called.
+pub(crate) const READ_AHEAD: usize = 49152;
+
+/// A body, partly read.
+pub(crate) struct RequestBody {
+    /// What has been read ahead; the control block points to a copy.
+    read_ahead: Bytes,
+    /// Read from the connection, not yet delivered.
+    left_over: Bytes,
+    /// The connection's side; `None` once it has ended.
+    incoming: Option<Incoming>,
+    /// As announced by the client, or known because all was read ahead.
+    length: Option<u64>,
+    /// Bytes taken from the connection so far.
+    received: u64,
+    limits: BodyLimits,
+}
+
+/// Bounds of a body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimits {
+    /// The most bytes in all.
+    pub(crate) max_length: u64,
+    /// How long the client may send nothing.
+    pub(crate) idle: Duration,
+}
+
+/// Why reading ahead did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadAheadError {
+    /// The body is longer than allowed.
+    TooLarge,
+    /// The client sent nothing for too long.
+    TimedOut,
+    /// The client went away or sent malformed chunks.
+    Broken,
+}
+
+impl RequestBody {
+    /// Reads the first bytes of a body: all of it, or at least [`READ_AHEAD`] bytes.
+    ///
+    /// # Errors
+    /// When the body is too large, malformed, slow or broken off.
+    pub(crate) async fn read_ahead(incoming: Incoming, limits: BodyLimits) -> Result<Self, ReadAheadError> {
+        let length = incoming.size_hint().exact();
+        if length.is_some_and(|length| length > limits.max_length) {
+            return Err(ReadAheadError::TooLarge);
+        }
+        let ended = incoming.is_end_stream();
+        let mut body = RequestBody {
+            read_ahead: Bytes::new(),
+            left_over: Bytes::new(),
+            incoming: (!ended).then_some(incoming),
+            length,
+            received: 0,
+            limits,
+        };
+        let mut buffer = BytesMut::new();
+        while buffer.len() < READ_AHEAD {
+            match body.next().await? {
+                Some(data) => buffer.extend_from_slice(&data),
+                None => break,
+            }
+        }
+        let mut bytes = buffer.freeze();
+        if bytes.len() > READ_AHEAD {
+            body.left_over = bytes.split_off(READ_AHEAD);
+        }
+        if body.incoming.is_none() && body.left_over.is_empty() {
+            // A chunked body that fits whole is presented as one of known length (contract 2.2).
+            body.length = Some(bytes.len() as u64);
+        }
+        body.read_ahead = bytes;
+        Ok(body)
+    }
+
+    /// The bytes read ahead.
+    pub(crate) fn first_bytes(&self) -> &Bytes {
+        &self.read_ahead
+    }
+
+    /// The length when it is known: announced, or found by reading ahead.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Fills `buffer` with the next bytes, at least one unless the body has ended, and blocks until there are any.
+    ///
+    /// # Errors
+    /// 10054 when the client went away, 1460 when it sent nothing for too long, 13 when a chunked body grew beyond
+    /// `maxAllowedContentLength`.
+    pub(crate) fn read(&mut self, buffer: &mut [u8], runtime: &Handle) -> Result<usize, Win32Error> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        while self.left_over.is_empty() {
+            match runtime.block_on(self.next()) {
+                Ok(Some(data)) => self.left_over = data,
+                Ok(None) => return Ok(0),
+                Err(ReadAheadError::TimedOut) => return Err(Win32Error::TIMEOUT),
+                Err(ReadAheadError::TooLarge) => return Err(Win32Error::INVALID_DATA),
+                Err(ReadAheadError::Broken) => return Err(Win32Error::RESET),
+            }
+        }
+        let length = buffer.len().min(self.left_over.len());
+        self.left_over.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
+    }
+
+    /// The next data from the connection; `None` is the end. Trailers are dropped.
+    async fn next(&mut self) -> Result<Option<Bytes>, ReadAheadError> {
+        loop {
+            let Some(incoming) = &mut self.incoming else { return Ok(None) };
+            let frame = timeout(self.limits.idle, incoming.frame()).await.map_err(|_| ReadAheadError::TimedOut)?;
+            let Some(frame) = frame else {
+                self.incoming = None;
+                return Ok(None);
+            };
+            let frame = frame.map_err(|_| ReadAheadError::Broken)?;
+            let Ok(data) = frame.into_data() else { continue };
+            self.received += data.len() as u64;
+            if self.received > self.limits.max_length {
+                return Err(ReadAheadError::TooLarge);
+            }
+            if !data.is_empty() {
+                if incoming.is_end_stream() {
+                    self.incoming = None;
+                }
+                return Ok(Some(data));
+            }
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The response of one session, from what the extension sends to head and body pipe.
+//!
+//! The head waits here until the first body bytes need to go out, the extension returns, or the response ends; then
+//! it goes to the service future, which hands it and the reading end of the pipe to hyper. All methods are called
+//! on native threads; those that write may block, and hold no lock of this module while they do.
+
+use std::borrow::Cow;
+use std::iter;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use tokio::sync::oneshot;
+
+use super::chunked::ChunkDecoder;
+use super::implicit_head::{Beginning, recognise};
+use super::pipe::{HIGH_WATER, Pipe, WhenTaken};
+use super::response_head::{BadHead, BodyFraming, ResponseHead};
+use super::win32::Win32Error;
+use crate::lock::LockAnyway;
+
+/// How the answer to the client begins.
+pub(crate) enum Start {
+    /// With this head, and the pipe's bytes as body.
+    Head(Box<ResponseHead>),
+    /// Not at all: the connection closes.
+    Close,
+}
+
+/// The writing side of one response.
+pub(crate) struct Response {
+    pipe: Arc<Pipe>,
+    /// The request was HEAD: body bytes are taken and dropped.
+    to_head_request: bool,
+    /// How long a write may find no room.
+    send_idle: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    head: Head,
+    /// Taken when the head goes out. Dropped unused, it makes the service future answer with a 500 of its own.
+    hand_over: Option<oneshot::Sender<Start>>,
+    framing: Framing,
+    close: bool,
+}
+
+enum Head {
+    /// No header call yet; what WriteClient brought is collected until its meaning is clear.
+    Unset(Vec<u8>),
+    /// Known, not yet handed over.
+    Held(Box<ResponseHead>),
+    /// With hyper.
+    Sent,
+}
+
+/// How body bytes are treated.
+enum Framing {
+    Plain,
+    /// So many bytes are still owed.
+    Length(u64),
+    Chunks(ChunkDecoder),
+    /// None goes out.
+    Discard,
+}
+
+/// Bytes admitted to the body: which parts of which buffer.
+struct Admitted<'a> {
+    data: Cow<'a, [u8]>,
+    ranges: Vec<Range<usize>>,
+}
+
+impl Response {
+    pub(crate) fn new(
+        pipe: Arc<Pipe>,
+        hand_over: oneshot::Sender<Start>,
+        to_head_request: bool,
+        send_idle: Duration,
+    ) -> Self {
+        let state = State {
+            head: Head::Unset(Vec::new()),
+            hand_over: Some(hand_over),
+            framing: Framing::Plain,
+            close: false,
+        };
+        Response { pipe, to_head_request, send_idle, state: Mutex::new(state) }
+    }
+
+    /// Sets the head from a status and a header block; bytes behind the block's empty line are written as body.
+    ///
+    /// # Errors
+    /// 87 when there was a head before or this one is malformed; otherwise as [`Response::write`].
+    pub(crate) fn send_head(&self, status: &[u8], block: &[u8], keep: Option<bool>) -> Result<(), Win32Error> {
+        let (mut head, body_start) = ResponseHead::parse(status, block).map_err(|bad| refuse(&bad))?;
+        head.close |= keep == Some(false);
+        self.set_head(head)?;
+        if body_start < block.len() {
+            self.write(&block[body_start..])?;
+        }
+        Ok(())
+    }
+
+    /// Sets a head already built.
+    ///
+    /// # Errors
+    /// 87 when there was one before.
+    pub(crate) fn set_head(&self, head: ResponseHead) -> Result<(), Win32Error> {
+        let mut state = self.state.lock_anyway();
+        match &state.head {
+            Head::Unset(collected) if collected.is_empty() => state.hold(head, self.to_head_request),
+            _ => {
+                tracing::warn!("ISAPI0311: an extension sent a second response head; it is refused");
+                return Err(Win32Error::INVALID_PARAMETER);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes body bytes, or a raw head before them, and blocks while the client is slow.
+    ///
+    /// # Errors
+    /// 10054 when the client has gone, 1460 when it takes nothing, 87 for malformed framing of the extension's own.
+    pub(crate) fn write(&self, data: &[u8]) -> Result<(), Win32Error> {
+        let Some(admitted) = self.admit(data)? else { return self.check_client() };
+        for range in admitted.ranges {
+            self.pipe.write(&admitted.data[range], self.send_idle)?;
+        }
+        Ok(())
+    }
+
+    /// Queues a copy of body bytes and calls `when_taken` once there is room for more.
+    ///
+    /// # Errors
+    /// As [`Response::write`]; `when_taken` is then never called.
+    pub(crate) fn write_async(&self, data: &[u8], when_taken: WhenTaken) -> Result<(), Win32Error> {
+        let admitted = self.admit(data)?;
+        let chunks = admitted.map_or_else(Vec::new, |admitted| admitted.copies());
+        Ok(self.pipe.queue(chunks, when_taken)?)
+    }
+
+    /// Sends the head now if there is one, without waiting for body bytes.
+    pub(crate) fn flush_head(&self) {
+        self.state.lock_anyway().hand_over();
+    }
+
+    /// Ends the response in good order. Without a head, `status` is sent with an empty body.
+    pub(crate) fn finish(&self, status: StatusCode) {
+        let mut state = self.state.lock_anyway();
+        let rest = state.end_collecting(status, self.to_head_request);
+        let complete = rest.is_some() && state.framing.is_complete();
+        if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
+            let ranges = state.framing.admit(&rest).unwrap_or_default();
+            let chunks = Admitted { data: Cow::Owned(rest), ranges }.copies();
+            // It can only fail when nobody is left to read.
+            let _ = self.pipe.queue(chunks, Box::new(|_| ()));
+        }
+        // The end is marked first, so that hyper finds a short body complete and states its length.
+        if complete { self.pipe.finish() } else { self.pipe.cut() }
+        state.hand_over();
+    }
+
+    /// Ends the response as failed: 500 when nothing has been sent, otherwise the connection is cut.
+    pub(crate) fn fail(&self) -> Failure {
+        let mut state = self.state.lock_anyway();
+        let unsent = matches!(&state.head, Head::Unset(collected) if collected.is_empty());
+        if !unsent {
+            state.hand_over();
+        }
+        // Dropping the sender makes the service future answer in our stead.
+        let nothing_sent = state.hand_over.take().is_some();
+        drop(state);
+        self.pipe.cut();
+        if nothing_sent { Failure::NothingSent } else { Failure::Cut }
+    }
+
+    /// Breaks the connection at once.
+    pub(crate) fn abort(&self) {
+        self.pipe.abort();
+        let mut state = self.state.lock_anyway();
+        state.head = Head::Sent;
+        if let Some(hand_over) = state.hand_over.take() {
+            let _ = hand_over.send(Start::Close);
+        }
+    }
+
+    /// Whether this response will close the connection, as far as the extension has said.
+    pub(crate) fn closes(&self) -> bool {
+        self.state.lock_anyway().close
+    }
+
+    /// Whether the client is still there.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.pipe.is_connected()
+    }
+
+    fn check_client(&self) -> Result<(), Win32Error> {
+        if self.pipe.is_connected() { Ok(()) } else { Err(Win32Error::RESET) }
+    }
+
+    /// Decides which parts of `data` are body bytes to send now, and hands the head over before them.
+    fn admit<'a>(&self, data: &'a [u8]) -> Result<Option<Admitted<'a>>, Win32Error> {
+        let mut state = self.state.lock_anyway();
+        let Some(data) = state.behind_head(data, self.to_head_request).map_err(|bad| refuse(&bad))? else {
+            return Ok(None);
+        };
+        let ranges = match state.framing.admit(&data) {
+            Ok(ranges) => ranges,
+            Err(error) => {
+                tracing::warn!("ISAPI0314: an extension that announced chunked framing wrote malformed chunks; the connection is cut");
+                state.hand_over();
+                drop(state);
+                self.pipe.cut();
+                return Err(error);
+            }
+        };
+        if !data.is_empty() {
+            state.hand_over();
+        }
+        Ok(Some(Admitted { data, ranges }))
+    }
+}
+
+/// How a failed response ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The client gets an error page.
+    NothingSent,
+    /// The client sees the connection break.
+    Cut,
+}
+
+impl State {
+    /// Keeps `head` until it has to go out, and sets how body bytes are treated.
+    fn hold(&mut self, head: ResponseHead, to_head_request: bool) {
+        self.close = head.close;
+        self.framing = match head.framing {
+            _ if head.is_bodiless(to_head_request) => Framing::Discard,
+            BodyFraming::UntilDone => Framing::Plain,
+            BodyFraming::Length(length) => Framing::Length(length),
+            BodyFraming::OwnChunks => Framing::Chunks(ChunkDecoder::new()),
+        };
+        self.head = Head::Held(Box::new(head));
+    }
+
+    fn hand_over(&mut self) {
+        if !matches!(self.head, Head::Held(_)) {
+            return;
+        }
+        if let (Head::Held(head), Some(hand_over)) = (std::mem::replace(&mut self.head, Head::Sent), self.hand_over.take()) {
+            // Nobody receives it when the client has gone; the pipe tells the extension.
+            let _ = hand_over.send(Start::Head(head));
+        }
+    }
+
+    /// The part of `data` that is body, once the head is known; `None` while it is being collected.
+    fn behind_head<'a>(&mut self, data: &'a [u8], to_head_request: bool) -> Result<Option<Cow<'a, [u8]>>, BadHead> {
+        let Head::Unset(collected) = &mut self.head else { return Ok(Some(Cow::Borrowed(data))) };
+        if data.is_empty() {
+            return Ok(None);
+        }
+        let all = if collected.is_empty() { Cow::Borrowed(data) } else { Cow::Owned([collected, data].concat()) };
+        let (head, body_start) = match recognise(&all, false)? {
+            Beginning::Undecided => {
+                collected.extend_from_slice(data);
+                return Ok(None);
+            }
+            Beginning::Head(head, start) => (head, start),
+            Beginning::Body => (ResponseHead::ok(), 0),
+        };
+        self.hold(head, to_head_request);
+        Ok(Some(match all {
+            Cow::Borrowed(data) => Cow::Borrowed(&data[body_start..]),
+            Cow::Owned(mut data) => {
+                data.drain(..body_start);
+                Cow::Owned(data)
+            }
+        }))
+    }
+
+    /// At the end: settles what was collected, and makes sure of a head. `None` means that the head is unusable.
+    fn end_collecting(&mut self, status: StatusCode, to_head_request: bool) -> Option<Vec<u8>> {
+        let Head::Unset(collected) = &mut self.head else { return Some(Vec::new()) };
+        let mut collected = std::mem::take(collected);
+        if collected.is_empty() {
+            self.hold(ResponseHead::with_status(status), to_head_request);
+            return Some(collected);
+        }
+        let (head, body_start, usable) = match recognise(&collected, true) {
+            Ok(Beginning::Head(head, start)) => (head, start, true),
+            Ok(_) => (ResponseHead::ok(), 0, true),
+            Err(bad) => {
+                let _ = refuse(&bad);
+                (ResponseHead::ok(), 0, false)
+            }
+        };
+        self.hold(head, to_head_request);
+        collected.drain(..body_start);
+        usable.then_some(collected)
+    }
+}
+
+impl Framing {
+    /// The parts of `data` that go out.
+    fn admit(&mut self, data: &[u8]) -> Result<Vec<Range<usize>>, Win32Error> {
+        match self {
+            Framing::Plain => Ok(iter::once(0..data.len()).collect()),
+            Framing::Discard => Ok(Vec::new()),
+            Framing::Chunks(decoder) => decoder.feed(data).map_err(|_| Win32Error::INVALID_PARAMETER),
+            Framing::Length(left) => {
+                let length = usize::try_from(*left).unwrap_or(usize::MAX).min(data.len());
+                *left -= length as u64;
+                if length < data.len() {
+                    let excess = data.len() - length;
+                    tracing::warn!("ISAPI0315: an extension wrote {excess} bytes more than its Content-Length; they are dropped");
+                }
+                Ok(iter::once(0..length).collect())
+            }
+        }
+    }
+
+    /// Whether the body may end here.
+    fn is_complete(&self) -> bool {
+        match self {
+            Framing::Plain | Framing::Discard | Framing::Length(0) => true,
+            Framing::Length(_) => false,
+            Framing::Chunks(decoder) => decoder.is_complete(),
+        }
+    }
+}
+
+impl Admitted<'_> {
+    /// Copies of the parts, none longer than the pipe's high water.
+    fn copies(self) -> Vec<Bytes> {
+        let parts = self.ranges.iter().flat_map(|range| self.data[range.clone()].chunks(HIGH_WATER));
+        parts.map(Bytes::copy_from_slice).collect()
+    }
+}
+
+fn refuse(bad: &BadHead) -> Win32Error {
+    tracing::warn!("ISAPI0308: an extension sent a malformed response head, which is refused: {}", bad.0);
+    Win32Error::INVALID_PARAMETER
+}

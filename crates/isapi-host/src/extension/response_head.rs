@@ -1,0 +1,245 @@
+//! The head of a response, from the bytes that an extension gives to the values that hyper sends.
+//!
+//! Three sources: `SEND_RESPONSE_HEADER(_EX)` with status and header block apart, a raw head written by WriteClient
+//! (`HTTP/1.1 200 OK…`), and header lines alone. Headers about the connection's framing are the host's business:
+//! they become [`BodyFraming`] and `close`, and are not passed on.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::StatusCode;
+use hyper::ext::ReasonPhrase;
+
+/// The most header lines of a response.
+const MAX_HEADERS: usize = 256;
+
+/// What an extension said before the body.
+#[derive(Debug)]
+pub(crate) struct ResponseHead {
+    pub(crate) status: StatusCode,
+    pub(crate) reason: Option<ReasonPhrase>,
+    pub(crate) headers: HeaderMap,
+    /// The connection ends behind this response.
+    pub(crate) close: bool,
+    pub(crate) framing: BodyFraming,
+}
+
+/// How the extension delimits the body it writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyFraming {
+    /// By its end; the host chooses the framing.
+    UntilDone,
+    /// By `Content-Length`.
+    Length(u64),
+    /// By chunk framing that it writes itself.
+    OwnChunks,
+}
+
+/// Why a head was refused, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BadHead(pub(crate) String);
+
+impl ResponseHead {
+    /// `200 OK` without headers.
+    pub(crate) fn ok() -> Self {
+        ResponseHead::with_status(StatusCode::OK)
+    }
+
+    /// A status without headers, under its usual reason.
+    pub(crate) fn with_status(status: StatusCode) -> Self {
+        let framing = BodyFraming::UntilDone;
+        ResponseHead { status, reason: None, headers: HeaderMap::new(), close: false, framing }
+    }
+
+    /// Reads a status such as `404 Not Found` (empty means `200 OK`) and a block of header lines; what follows the
+    /// empty line behind the headers is body, and its position is returned.
+    ///
+    /// # Errors
+    /// When either is malformed.
+    pub(crate) fn parse(status: &[u8], block: &[u8]) -> Result<(Self, usize), BadHead> {
+        let mut head = ResponseHead::ok();
+        head.set_status(status)?;
+        let body_start = head.read_headers(block)?;
+        Ok((head, body_start))
+    }
+
+    /// Reads a raw head `HTTP/1.1 200 OK`, headers, empty line.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub(crate) fn parse_raw(bytes: &[u8]) -> Result<(Self, usize), BadHead> {
+        let line_end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(|| bad("status line", bytes))?;
+        let line = bytes[..line_end].strip_suffix(b"\r").unwrap_or(&bytes[..line_end]);
+        let space = line.iter().position(|byte| *byte == b' ').ok_or_else(|| bad("status line", line))?;
+        let (head, body_start) = ResponseHead::parse(line[space..].trim_ascii(), &bytes[line_end + 1..])?;
+        Ok((head, line_end + 1 + body_start))
+    }
+
+    fn set_status(&mut self, status: &[u8]) -> Result<(), BadHead> {
+        let status = status.trim_ascii();
+        if status.is_empty() {
+            return Ok(());
+        }
+        let (code, reason) = status.split_at(status.len().min(3));
+        let code = StatusCode::from_bytes(code).map_err(|_| bad("status", status))?;
+        // An interim status is not a response, and hyper sends 100 by itself.
+        if code.is_informational() || !(reason.is_empty() || reason.starts_with(b" ")) {
+            return Err(bad("status", status));
+        }
+        self.status = code;
+        let reason = reason.trim_ascii();
+        if !reason.is_empty() && code.canonical_reason().map(str::as_bytes) != Some(reason) {
+            self.reason = Some(ReasonPhrase::try_from(reason).map_err(|_| bad("reason phrase", status))?);
+        }
+        Ok(())
+    }
+
+    fn read_headers(&mut self, block: &[u8]) -> Result<usize, BadHead> {
+        if block.is_empty() {
+            return Ok(0);
+        }
+        // The contract asks for an empty line at the end; a block that lacks it is complete nevertheless.
+        let mut completed = Vec::new();
+        for ending in [&b""[..], b"\r\n", b"\r\n\r\n"] {
+            let mut slots = [httparse::EMPTY_HEADER; MAX_HEADERS];
+            let text = if ending.is_empty() {
+                block
+            } else {
+                completed.clear();
+                completed.extend_from_slice(block);
+                completed.extend_from_slice(ending);
+                &completed
+            };
+            match httparse::parse_headers(text, &mut slots) {
+                Ok(httparse::Status::Complete((length, headers))) => {
+                    for header in headers.iter() {
+                        self.add(header)?;
+                    }
+                    self.frame()?;
+                    return Ok(length.min(block.len()));
+                }
+                Ok(httparse::Status::Partial) => {}
+                Err(error) => return Err(BadHead(format!("{error} in {}", excerpt(block)))),
+            }
+        }
+        Err(bad("header block", block))
+    }
+
+    fn add(&mut self, header: &httparse::Header<'_>) -> Result<(), BadHead> {
+        let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| bad("name", header.name.as_bytes()))?;
+        let value = HeaderValue::from_bytes(header.value).map_err(|_| bad("value", header.value))?;
+        self.headers.append(name, value);
+        Ok(())
+    }
+
+    /// Turns the headers about connection and framing into `close` and `framing`.
+    fn frame(&mut self) -> Result<(), BadHead> {
+        let connection = self.headers.get_all(header::CONNECTION).iter();
+        self.close |= connection.filter_map(|value| value.to_str().ok()).any(has_close);
+        for name in [header::CONNECTION, header::UPGRADE, header::TRAILER] {
+            self.headers.remove(name);
+        }
+        self.headers.remove("keep-alive");
+        if let Some(coding) = self.headers.remove(header::TRANSFER_ENCODING) {
+            if !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                return Err(bad("Transfer-Encoding", coding.as_bytes()));
+            }
+            self.headers.remove(header::CONTENT_LENGTH);
+            self.framing = BodyFraming::OwnChunks;
+        }
+        self.read_length()?;
+        if matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            // hyper takes a length there as a promise of a body.
+            self.headers.remove(header::CONTENT_LENGTH);
+        }
+        Ok(())
+    }
+
+    fn read_length(&mut self) -> Result<(), BadHead> {
+        let mut lengths = self.headers.get_all(header::CONTENT_LENGTH).iter();
+        let Some(length) = lengths.next() else { return Ok(()) };
+        let digits = length.as_bytes();
+        let all_digits = digits.iter().all(u8::is_ascii_digit);
+        let value = length.to_str().ok().and_then(|text| text.parse::<u64>().ok()).filter(|_| all_digits);
+        match (value, lengths.next()) {
+            (Some(value), None) => {
+                self.framing = BodyFraming::Length(value);
+                Ok(())
+            }
+            _ => Err(bad("Content-Length", digits)),
+        }
+    }
+
+    /// Whether a response with this head, to a request that was `HEAD` or not, has no body by definition.
+    pub(crate) fn is_bodiless(&self, to_head_request: bool) -> bool {
+        to_head_request || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+    }
+}
+
+fn has_close(value: &str) -> bool {
+    value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
+fn bad(what: &str, bytes: &[u8]) -> BadHead {
+    BadHead(format!("invalid {what}: {}", excerpt(bytes)))
+}
+
+/// The beginning of `bytes`, fit for a log line.
+fn excerpt(bytes: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(80)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(status: &str, block: &str) -> Result<(ResponseHead, usize), BadHead> {
+        ResponseHead::parse(status.as_bytes(), block.as_bytes())
+    }
+
+    #[test]
+    fn bytes_behind_the_empty_line_are_body() {
+        let (head, start) = parse("404 Nothing here", "Content-Type: text/plain\r\nX: a\r\n\r\nbody").expect("valid");
+        assert_eq!(head.status, 404);
+        assert_eq!(head.reason.as_ref().map(ReasonPhrase::as_bytes), Some(&b"Nothing here"[..]));
+        assert_eq!(head.headers["x"], "a");
+        assert_eq!(start, 34);
+    }
+
+    #[test]
+    fn a_block_without_its_empty_line_is_complete() {
+        for block in ["A: 1\r\nB: 2", "A: 1\r\nB: 2\r\n", "A: 1\r\nB: 2\r\n\r\n", "A: 1\nB: 2\n\n"] {
+            let (head, start) = parse("", block).expect(block);
+            assert_eq!((head.headers.len(), start), (2, block.len()), "{block:?}");
+        }
+        assert_eq!(parse("200 OK", "").expect("valid").1, 0);
+        assert_eq!(parse("200 OK", "\r\n").expect("valid").1, 2);
+    }
+
+    #[test]
+    fn framing_headers_become_framing() {
+        let framing = |block| parse("200 OK", block).expect("valid").0.framing;
+        assert_eq!(framing("Content-Length: 12\r\n\r\n"), BodyFraming::Length(12));
+        assert_eq!(framing("Transfer-Encoding: Chunked\r\n\r\n"), BodyFraming::OwnChunks);
+        assert_eq!(framing("X: 1\r\n\r\n"), BodyFraming::UntilDone);
+        assert!(parse("200 OK", "Connection: Keep-Alive, CLOSE\r\n\r\n").expect("valid").0.close);
+    }
+
+    #[test]
+    fn malformed_heads_are_refused() {
+        for (status, block) in [
+            ("OK", ""), ("20", ""), ("2000", ""), ("100 Continue", ""), ("200\u{7f}", ""), ("200 O\rK", ""),
+            ("200 OK", "no colon\r\n\r\n"), ("200 OK", "Bad Name: x\r\n\r\n"), ("200 OK", "A: x\0y\r\n\r\n"),
+            ("200 OK", "Content-Length: -1\r\n\r\n"), ("200 OK", "Content-Length: +1\r\n\r\n"),
+            ("200 OK", "Content-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+            ("200 OK", "Transfer-Encoding: gzip, chunked\r\n\r\n"),
+        ] {
+            assert!(parse(status, block).is_err(), "{status:?} {block:?}");
+        }
+    }
+
+    #[test]
+    fn a_raw_head_carries_its_status() {
+        let (head, start) = ResponseHead::parse_raw(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\nrest").expect("valid");
+        assert_eq!((head.status.as_u16(), start), (302, 36));
+        assert!(ResponseHead::parse_raw(b"HTTP/1.1\r\n\r\n").is_err());
+    }
+}

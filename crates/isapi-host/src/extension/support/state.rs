@@ -1,0 +1,68 @@
+//! The state of request and connection: DONE_WITH_SESSION (4), IS_KEEP_CONN (1008), ABORTIVE_CLOSE (1014),
+//! CLOSE_CONNECTION (1017), IS_CONNECTED (1018), IS_IN_PROCESS (1030), SET_FLUSH_FLAG (1043).
+
+use isapi_abi::httpext::{HSE_APP_FLAG_IN_PROCESS, HSE_REQ_CLOSE_CONNECTION};
+use isapi_abi::{BOOL, FALSE, TRUE};
+
+use super::Arguments;
+use crate::extension::raw;
+use crate::extension::session::Session;
+use crate::extension::win32::Win32Error;
+
+/// The extension is done; a status may be in the buffer.
+///
+/// # Safety
+/// * As the contract says for request 4.
+pub(super) unsafe fn done(session: &Session, arguments: Arguments) -> Result<(), Win32Error> {
+    let place = arguments.buffer.cast::<u32>();
+    // SAFETY: the caller vouches for the number; null means that there is none.
+    let status = if place.is_null() { None } else { Some(unsafe { raw::read(place) }?) };
+    session.done(status)
+}
+
+/// Whether the connection will be kept, into the buffer.
+///
+/// # Safety
+/// * As the contract says for request 1008.
+pub(super) unsafe fn is_keep_conn(session: &Session, arguments: Arguments) -> Result<(), Win32Error> {
+    // SAFETY: the caller vouches for the buffer.
+    unsafe { raw::write(arguments.buffer.cast::<BOOL>(), bool_of(session.keeps_connection())) }
+}
+
+/// Whether the client is still there, into the buffer.
+///
+/// # Safety
+/// * As the contract says for request 1018.
+pub(super) unsafe fn is_connected(session: &Session, arguments: Arguments) -> Result<(), Win32Error> {
+    // SAFETY: the caller vouches for the buffer.
+    unsafe { raw::write(arguments.buffer.cast::<BOOL>(), bool_of(session.response().is_connected())) }
+}
+
+/// Where the extension runs, into the buffer: in the server's process.
+///
+/// # Safety
+/// * As the contract says for request 1030.
+pub(super) unsafe fn is_in_process(arguments: Arguments) -> Result<(), Win32Error> {
+    // SAFETY: the caller vouches for the buffer.
+    unsafe { raw::write(arguments.buffer.cast::<u32>(), HSE_APP_FLAG_IN_PROCESS) }
+}
+
+/// The buffer is a flag by value: send at once. Body bytes are never held back here; a head may be.
+pub(super) fn set_flush_flag(session: &Session, arguments: Arguments) -> Result<(), Win32Error> {
+    if !arguments.buffer.is_null() {
+        session.response().flush_head();
+    }
+    Ok(())
+}
+
+/// Breaks the connection now. For ABORTIVE_CLOSE there is nothing to do before that: it asks for a harder close.
+pub(super) fn close_connection(session: &Session, request: u32) -> Result<(), Win32Error> {
+    if request == HSE_REQ_CLOSE_CONNECTION {
+        session.response().abort();
+    }
+    Ok(())
+}
+
+fn bool_of(value: bool) -> BOOL {
+    if value { TRUE } else { FALSE }
+}

@@ -1,0 +1,39 @@
+//! The error a callback answers with: a Win32 code that ends in the calling thread's last error.
+
+use isapi_abi::win32 as code;
+
+use super::pipe::WriteFailure;
+
+/// Why a callback returns FALSE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Win32Error(pub(crate) u32);
+
+impl Win32Error {
+    pub(crate) const INSUFFICIENT_BUFFER: Win32Error = Win32Error(code::ERROR_INSUFFICIENT_BUFFER);
+    pub(crate) const INVALID_DATA: Win32Error = Win32Error(code::ERROR_INVALID_DATA);
+    pub(crate) const INVALID_INDEX: Win32Error = Win32Error(code::ERROR_INVALID_INDEX);
+    pub(crate) const INVALID_OFFSET: Win32Error = Win32Error(code::WSAEINVAL);
+    pub(crate) const INVALID_PARAMETER: Win32Error = Win32Error(code::ERROR_INVALID_PARAMETER);
+    pub(crate) const NOT_SUPPORTED: Win32Error = Win32Error(code::ERROR_NOT_SUPPORTED);
+    pub(crate) const RESET: Win32Error = Win32Error(code::WSAECONNRESET);
+    pub(crate) const TIMEOUT: Win32Error = Win32Error(code::ERROR_TIMEOUT);
+    /// Only after a panic on our side of the fence.
+    pub(crate) const INTERNAL: Win32Error = Win32Error(code::ERROR_INVALID_FUNCTION);
+}
+
+impl From<WriteFailure> for Win32Error {
+    fn from(failure: WriteFailure) -> Self {
+        match failure {
+            WriteFailure::ClientGone => Win32Error::RESET,
+            WriteFailure::Ended => Win32Error(code::ERROR_NETNAME_DELETED),
+            WriteFailure::TimedOut => Win32Error::TIMEOUT,
+        }
+    }
+}
+
+/// Leaves `error` as the calling thread's last error: `errno` on Unix, the last error on Windows.
+///
+/// Nothing may run between this and the return to the module, or the code is overwritten.
+pub(crate) fn set_last_error(error: Win32Error) {
+    errno::set_errno(errno::Errno(error.0.cast_signed()));
+}

@@ -1,0 +1,66 @@
+//! What all connections of one server share.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use isapi_config::Site;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use crate::access_log::AccessLog;
+use crate::executor::Executor;
+use crate::extension::registry::Registry;
+use crate::options::Timeouts;
+
+/// One server's shared state. Created by `Server::bind`, and kept by every connection and session.
+pub(crate) struct Host {
+    pub(crate) site: Site,
+    pub(crate) executor: Executor,
+    pub(crate) extensions: Registry,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) access_log: Option<AccessLog>,
+    /// For native threads that wait for the network.
+    pub(crate) runtime: Handle,
+    pub(crate) live: Live,
+}
+
+impl Host {
+    /// The file name that a URL path stands for in this site.
+    pub(crate) fn physical_path(&self, url_path: &str) -> PathBuf {
+        self.site.resolve(url_path).physical_path
+    }
+}
+
+/// How many sessions of this server live, and a signal when it becomes none.
+#[derive(Default)]
+pub(crate) struct Live {
+    count: AtomicUsize,
+    none: Notify,
+}
+
+impl Live {
+    pub(crate) fn add(&self) {
+        self.count.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn remove(&self) {
+        if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.none.notify_waiters();
+        }
+    }
+
+    /// Waits until there is none, at most `limit`; says whether there is none.
+    pub(crate) async fn wait_for_none(&self, limit: Duration) -> bool {
+        let none = async {
+            loop {
+                let notified = self.none.notified();
+                if self.count.load(Ordering::Acquire) == 0 {
+                    return;
+                }
+                notified.await;
+            }
+        };
+        tokio::time::timeout(limit, none).await.is_ok()
+    }
+}

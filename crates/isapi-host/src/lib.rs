@@ -1,0 +1,41 @@
+//! The server's side of ISAPI: what IIS is to an extension.
+//!
+//! ```text
+//! listen ─ connection ─ site ─┬─ static_file
+//!  (I/O tasks of tokio)       │
+//!                             └─ executor ─ extension: session, control block ─ the library's HttpExtensionProc
+//!                                (the seam)  (native threads)
+//! ```
+//!
+//! A connection reads requests and hands each to [`site`], which finds the handler. A file is sent by the I/O task.
+//! A request for an extension becomes a session, and a thread of [`executor`] calls the library. What the extension
+//! writes goes through a pipe back to the I/O task. Filters will stand between `connection` and `site`, in a module
+//! `pipeline`; TLS between `listen` and `connection`, which takes any stream.
+//!
+//! The host knows neither Python nor what a library does. Native code runs on threads of the executor only, and
+//! nothing that a client or a library does may end the server.
+#![deny(unsafe_code)]
+
+mod access_log;
+mod body;
+mod connection;
+mod error;
+mod error_page;
+mod executor;
+mod extension;
+mod host;
+mod listen;
+mod lock;
+mod options;
+mod request_path;
+mod server;
+mod server_variables;
+mod site;
+mod static_file;
+
+pub use access_log::AccessLogTarget;
+pub use error::HostError;
+pub use executor::ExecutorOptions;
+pub use listen::Listen;
+pub use options::{ServerOptions, Timeouts};
+pub use server::Server;

@@ -1,0 +1,71 @@
+//! What a server is told when it is made.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use isapi_config::Site;
+
+use crate::access_log::AccessLogTarget;
+use crate::executor::ExecutorOptions;
+
+/// How a server is set up.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// The site that is served.
+    pub site: Site,
+    /// The threads for native code.
+    pub executor: ExecutorOptions,
+    /// How long unfinished requests may go on when the server stops.
+    pub grace: Duration,
+    /// The access log, if one is wanted.
+    pub access_log: Option<AccessLogTarget>,
+    /// How long clients may take.
+    pub timeouts: Timeouts,
+}
+
+impl ServerOptions {
+    /// The defaults for a site.
+    #[must_use]
+    pub fn new(site: Site) -> Self {
+        ServerOptions {
+            site,
+            executor: ExecutorOptions::default(),
+            grace: Duration::from_secs(30),
+            access_log: None,
+            timeouts: Timeouts::default(),
+        }
+    }
+
+    /// The libraries that the site's handlers name, each once, in order.
+    pub(crate) fn libraries(&self) -> Vec<PathBuf> {
+        let mut libraries = Vec::new();
+        for handler in self.site.applications().iter().flat_map(isapi_config::Application::handlers) {
+            if let isapi_config::HandlerModule::Isapi { script_processor: Some(library) } = &handler.module
+                && !libraries.contains(library)
+            {
+                libraries.push(library.clone());
+            }
+        }
+        libraries
+    }
+}
+
+/// How long a client may take before its connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For all of a request's head, from its first byte.
+    pub header_read: Duration,
+    /// Between two requests.
+    pub keep_alive: Duration,
+    /// Without sending anything of a body that is due.
+    pub body_idle: Duration,
+    /// Without taking anything of a response.
+    pub send_idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let idle = Duration::from_secs(120);
+        Timeouts { header_read: Duration::from_secs(30), keep_alive: idle, body_idle: idle, send_idle: idle }
+    }
+}
