@@ -1,0 +1,45 @@
+//! The listening socket: bound here, or handed down by the process that watches for changes.
+
+use std::net::{TcpListener, ToSocketAddrs};
+
+use crate::error::CliError;
+
+/// The variable in which a parent process names the socket that it hands down.
+const INHERITED: &str = "PYISAPI_LISTEN_FD";
+
+/// The inherited socket if there is one, else a new one.
+pub fn listen(host: &str, port: u16) -> Result<TcpListener, CliError> {
+    match inherited() {
+        Some(listener) => Ok(listener),
+        None => bind(host, port),
+    }
+}
+
+/// Binds to the first address of `host` that can be had; port 0 takes any free port.
+pub fn bind(host: &str, port: u16) -> Result<TcpListener, CliError> {
+    let failed = |source| CliError::Listen { address: format!("{host}:{port}"), source };
+    let addresses: Vec<_> = (host, port).to_socket_addrs().map_err(failed)?.collect();
+    TcpListener::bind(addresses.as_slice()).map_err(failed)
+}
+
+/// Lets a child process inherit `listener`; the result is the environment variable that tells it.
+#[cfg(unix)]
+pub fn hand_down(listener: &TcpListener) -> Result<(&'static str, String), CliError> {
+    use std::os::fd::AsRawFd;
+    rustix::io::fcntl_setfd(listener, rustix::io::FdFlags::empty()).map_err(|error| CliError::Spawn(error.into()))?;
+    Ok((INHERITED, listener.as_raw_fd().to_string()))
+}
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "a descriptor that came through the environment")]
+fn inherited() -> Option<TcpListener> {
+    use std::os::fd::FromRawFd;
+    let descriptor = std::env::var(INHERITED).ok()?.parse().ok()?;
+    // SAFETY: `hand_down` in the parent made this descriptor for us alone, and it is taken once.
+    Some(unsafe { TcpListener::from_raw_fd(descriptor) })
+}
+
+#[cfg(not(unix))]
+fn inherited() -> Option<TcpListener> {
+    None
+}

@@ -1,0 +1,144 @@
+//! `pyisapi serve`: from the command line to a running server.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use isapi_host::{AccessLogTarget, ExecutorOptions, HostError, Server, ServerOptions};
+use tokio::signal;
+
+use crate::address;
+use crate::error::CliError;
+use crate::logging::LogFormat;
+use crate::mount::{Mount, mounts};
+use crate::site::{self, Placed};
+
+/// The options of `serve`.
+#[derive(Args, Debug, Clone)]
+pub struct ServeArguments {
+    /// A script (served at /), or a folder whose scripts are each served at /NAME.
+    #[arg(value_name = "SCRIPT|FOLDER")]
+    pub path: Option<PathBuf>,
+    /// Serve a script or an ISAPI library below a URL path; may be repeated.
+    #[arg(long, value_name = "/PREFIX=SCRIPT")]
+    pub mount: Vec<Mount>,
+    /// The name or address to listen on.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: String,
+    /// The port to listen on; 0 takes any free one.
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// Static files for what no script answers [default: FOLDER/static if there is one].
+    #[arg(long, value_name = "FOLDER")]
+    pub root: Option<PathBuf>,
+    /// Show tracebacks to clients. Never in production.
+    #[arg(long)]
+    pub debug: bool,
+    /// How log records look.
+    #[arg(long, value_enum, default_value_t)]
+    pub log_format: LogFormat,
+    /// Restart when a script changes.
+    #[arg(long)]
+    pub reload: bool,
+    /// Write a W3C extended access log; - is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<PathBuf>,
+    /// At most this many threads run extensions.
+    #[arg(long, value_name = "N", default_value_t = ExecutorOptions::default().max_threads)]
+    pub threads: usize,
+    /// How long unfinished requests may go on when the server stops, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub grace: u64,
+}
+
+impl ServeArguments {
+    /// What is to be served where.
+    pub fn mounts(&self) -> Result<Vec<Mount>, CliError> {
+        let mut all = match &self.path {
+            Some(path) => mounts(path)?,
+            None => Vec::new(),
+        };
+        all.extend(self.mount.iter().cloned());
+        if all.is_empty() && self.root.is_none() {
+            return Err(CliError::NothingToServe);
+        }
+        Ok(all)
+    }
+
+    fn root(&self) -> Option<PathBuf> {
+        let beside = || Some(self.path.as_ref()?.join("static")).filter(|folder| folder.is_dir());
+        self.root.clone().or_else(beside)
+    }
+
+    fn options(&self, placed: &[Placed]) -> Result<ServerOptions, CliError> {
+        let mut options = ServerOptions::new(site::build(placed, self.root().as_deref())?);
+        options.executor.max_threads = self.threads.max(1);
+        options.grace = Duration::from_secs(self.grace);
+        options.access_log = self.access_log.as_ref().map(|path| match path.to_str() {
+            Some("-") => AccessLogTarget::Stdout,
+            _ => AccessLogTarget::File(path.clone()),
+        });
+        Ok(options)
+    }
+}
+
+/// Serves until asked to stop.
+pub fn serve(arguments: &ServeArguments) -> Result<ExitCode, CliError> {
+    let placed = site::place(arguments.mounts()?)?;
+    let options = arguments.options(&placed)?;
+    let listener = address::listen(&arguments.host, arguments.port)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Spawn)?;
+    let outcome = runtime.block_on(async {
+        let server = Server::bind(options, listener)?;
+        let failures = server.preload().await;
+        refuse_to_serve_nothing(&placed, &failures)?;
+        announce(&server, &placed, &failures);
+        server.run(stop_requested()).await;
+        Ok::<_, CliError>(())
+    });
+    // Threads that are still inside a handler would be waited for otherwise.
+    runtime.shutdown_background();
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// One script that does not load is the end; of several, the others are served.
+fn refuse_to_serve_nothing(placed: &[Placed], failures: &[(PathBuf, Arc<HostError>)]) -> Result<(), CliError> {
+    match (placed, failures) {
+        ([only], [(_, error)]) => {
+            Err(CliError::NotLoaded { script: only.mount.script.clone(), source: Arc::clone(error) })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the address is this command's output")]
+fn announce(server: &Server, placed: &[Placed], failures: &[(PathBuf, Arc<HostError>)]) {
+    let base = format!("http://{}", server.local_addr());
+    println!("pyisapi {} is serving at {base}/", env!("CARGO_PKG_VERSION"));
+    for Placed { mount, library } in placed {
+        let failed = failures.iter().any(|(failed, _)| failed == library);
+        let note = if failed { "  (not loaded: see the log)" } else { "" };
+        let script = mount.script.file_name().unwrap_or_default().to_string_lossy();
+        println!("  {base}{:<24} {script}{note}", mount.prefix);
+    }
+    println!("Press Ctrl-C to stop.");
+}
+
+/// Ends when the process is asked to stop: Ctrl-C, or SIGTERM on Unix.
+pub async fn stop_requested() {
+    #[cfg(unix)]
+    {
+        let mut terminate = match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+            Ok(terminate) => terminate,
+            Err(error) => return tracing::error!("SIGTERM cannot be received: {error}"),
+        };
+        tokio::select! {
+            _ = signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    signal::ctrl_c().await.ok();
+}

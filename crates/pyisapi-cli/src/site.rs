@@ -1,0 +1,53 @@
+//! The site that the command line describes: the model that `applicationHost.config` would give.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use isapi_config::{Application, ConfigError, Handler, HandlerModule, Site, VirtualDirectory};
+
+use crate::error::CliError;
+use crate::mount::Mount;
+use crate::placing::library_for;
+
+/// A mount whose library is in place.
+pub struct Placed {
+    pub mount: Mount,
+    pub library: PathBuf,
+}
+
+/// Puts the loaders in place.
+pub fn place(mounts: Vec<Mount>) -> Result<Vec<Placed>, CliError> {
+    mounts.into_iter().map(|mount| Ok(Placed { library: library_for(&mount.script)?, mount })).collect()
+}
+
+/// One application per mount; what is left at `/` are the files below `root`, if there is one.
+pub fn build(placed: &[Placed], root: Option<&Path>) -> Result<Site, CliError> {
+    let root = root.map(|root| fs::canonicalize(root).map_err(|error| CliError::script(root, error))).transpose()?;
+    let mut applications = Vec::new();
+    for place in placed {
+        applications.push(application(place, root.as_deref())?);
+    }
+    if !placed.iter().any(|place| place.mount.prefix == "/") {
+        applications.push(files(root.as_deref())?);
+    }
+    Ok(Site::new(1, "Default Web Site", applications)?)
+}
+
+fn application(placed: &Placed, root: Option<&Path>) -> Result<Application, ConfigError> {
+    let beside = placed.library.parent().unwrap_or(Path::new("/"));
+    let folder = if placed.mount.prefix == "/" { root.unwrap_or(beside) } else { beside };
+    let module = HandlerModule::Isapi { script_processor: Some(placed.library.clone()) };
+    let handler = Handler::new("Script", "*", "*", module)?;
+    Application::new(placed.mount.prefix.as_str(), vec![VirtualDirectory::new("/", folder)?], vec![handler])
+}
+
+/// Without a root nothing handles the rest: 404.
+fn files(root: Option<&Path>) -> Result<Application, ConfigError> {
+    let handlers = match root {
+        Some(_) => vec![Handler::new("StaticFile", "*", "GET,HEAD", HandlerModule::StaticFile)?],
+        None => Vec::new(),
+    };
+    let folder = root.unwrap_or(Path::new("/"));
+    let application = Application::new("/", vec![VirtualDirectory::new("/", folder)?], handlers)?;
+    Ok(application.with_default_documents(vec!["index.html".to_owned()]))
+}

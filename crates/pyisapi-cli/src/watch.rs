@@ -1,0 +1,131 @@
+//! `--reload`: a parent process that keeps the listening socket and restarts the server on changes.
+//!
+//! Python cannot be started twice in one process, so the server is a child. The socket stays open in the
+//! parent: while no child runs, connections wait instead of being refused.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use notify::{EventKind, RecursiveMode, Watcher};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
+
+use crate::address;
+use crate::error::CliError;
+use crate::serve::{ServeArguments, stop_requested};
+
+/// Editors write a file in several steps; a restart waits until this long nothing more has changed.
+const SETTLE: Duration = Duration::from_millis(150);
+
+/// Why the parent woke up.
+enum Wake {
+    Stop,
+    Changed(PathBuf),
+    Exited,
+}
+
+/// Runs the server as a child and restarts it whenever a script changes, until asked to stop.
+#[cfg(unix)]
+pub fn serve_and_reload(arguments: &ServeArguments) -> Result<ExitCode, CliError> {
+    let folders = watched_folders(arguments)?;
+    let listener = address::bind(&arguments.host, arguments.port)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Spawn)?;
+    runtime.block_on(supervise(&listener, &folders))
+}
+
+#[cfg(not(unix))]
+pub fn serve_and_reload(arguments: &ServeArguments) -> Result<ExitCode, CliError> {
+    let _ = arguments;
+    Err(CliError::Spawn(std::io::Error::new(std::io::ErrorKind::Unsupported, "--reload needs Unix in this version")))
+}
+
+fn watched_folders(arguments: &ServeArguments) -> Result<BTreeSet<PathBuf>, CliError> {
+    let folder = |script: &Path| {
+        let script = std::fs::canonicalize(script).map_err(|error| CliError::script(script, error))?;
+        Ok(script.parent().unwrap_or(Path::new("/")).to_owned())
+    };
+    arguments.mounts()?.iter().map(|mount| folder(&mount.script)).collect()
+}
+
+async fn supervise(listener: &TcpListener, folders: &BTreeSet<PathBuf>) -> Result<ExitCode, CliError> {
+    let (sender, mut changes) = unbounded_channel();
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let changed = event.ok().and_then(changed_script);
+        // The receiver is gone only when the process is about to end.
+        changed.map(|path| sender.send(path).ok());
+    })?;
+    for folder in folders {
+        watcher.watch(folder, RecursiveMode::Recursive)?;
+    }
+    let stop = stop_requested();
+    tokio::pin!(stop);
+    let mut child = Some(spawn(listener)?);
+    loop {
+        let wake = tokio::select! {
+            () = &mut stop => Wake::Stop,
+            Some(path) = changes.recv() => Wake::Changed(path),
+            _ = exit_of(&mut child) => Wake::Exited,
+        };
+        match wake {
+            Wake::Stop => {
+                end(child).await;
+                return Ok(ExitCode::SUCCESS);
+            }
+            Wake::Exited => {
+                child = None;
+                tracing::warn!("the server has ended; it starts again when a script changes");
+            }
+            Wake::Changed(path) => {
+                settle(&mut changes).await;
+                tracing::info!("{} has changed: restarting", path.display());
+                end(child).await;
+                child = Some(spawn(listener)?);
+            }
+        }
+    }
+}
+
+/// The first Python file of an event that changes contents.
+fn changed_script(event: notify::Event) -> Option<PathBuf> {
+    if matches!(event.kind, EventKind::Access(_)) {
+        return None;
+    }
+    event.paths.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "py"))
+}
+
+async fn settle(changes: &mut UnboundedReceiver<PathBuf>) {
+    while let Ok(Some(_)) = timeout(SETTLE, changes.recv()).await {}
+}
+
+/// The same command line without `--reload`, with the socket handed down.
+fn spawn(listener: &TcpListener) -> Result<Child, CliError> {
+    let (variable, value) = address::hand_down(listener)?;
+    let program = std::env::current_exe().map_err(CliError::Spawn)?;
+    let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--reload");
+    Command::new(program).args(arguments).env(variable, value).kill_on_drop(true).spawn().map_err(CliError::Spawn)
+}
+
+/// Ends when the child does; never while there is none.
+async fn exit_of(child: &mut Option<Child>) {
+    match child {
+        Some(child) => drop(child.wait().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Asks the child to stop and waits; it has its own bounds on how long that takes.
+async fn end(child: Option<Child>) {
+    let Some(mut child) = child else { return };
+    let process = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
+    if let Some(process) = process {
+        // It may have ended by itself in this moment.
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).ok();
+    }
+    if let Err(error) = child.wait().await {
+        tracing::error!("the server process could not be waited for: {error}");
+    }
+}
