@@ -1,0 +1,155 @@
+"""What happens when a handler fails: one report in the log, one calm page for the client.
+
+The bridge calls these functions on whichever thread the failure happened, and so does
+:mod:`pyisapi.threaded_extension`. The client sees a reference, the log has the traceback under the same
+reference; only debug mode (``ISAPI_DEBUG=1``) shows the traceback to the client as well. The public
+functions never raise: they are the last stop, and an error here would hide the one that is being reported.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from pyisapi import ISAPIError, _failure_page
+from pyisapi.isapicon import (
+    HSE_STATUS_ERROR,
+    HSE_STATUS_SUCCESS,
+    HTTP_INTERNAL_SERVER_ERROR,
+    HTTP_SERVICE_UNAVAILABLE,
+)
+
+if TYPE_CHECKING:
+    from pyisapi._bridge import EXTENSION_CONTROL_BLOCK, OVERLAPPED
+
+log_file: str | None = None
+"""Where reports go when ``sys.stderr`` is gone; the first script of a server process sets it."""
+
+
+def report(code: str, headline: str, error: BaseException | None) -> str:
+    """Log a failure with its traceback and return the reference under which it was logged."""
+    try:
+        text = headline if error is None else f"{headline}: {_one_line(error)}\n{_traceback_of(error)}"
+    except BaseException as trouble:  # an exception object that cannot even be formatted
+        text = f"{headline}: {type(error).__name__} (no traceback: {type(trouble).__name__})"
+    return report_text(code, text)
+
+
+def report_text(code: str, text: str) -> str:
+    """Log a text of one or more lines and return the reference under which it was logged."""
+    reference = secrets.token_hex(6)
+    # One call, so that reports of several threads do not mix.
+    _write(f"{code} [{reference}] {text.rstrip()}\n")
+    return reference
+
+
+def answer(control_block: EXTENSION_CONTROL_BLOCK, reference: str, error: BaseException | None) -> None:
+    """Send the 500 page, unless the response has already begun or the request is finished."""
+    try:
+        details = None
+        if error is not None and os.environ.get("ISAPI_DEBUG") == "1":
+            details = _traceback_of(error)
+        page = _failure_page.failed(reference, details)
+        _respond(control_block, HTTP_INTERNAL_SERVER_ERROR, "500 Internal Server Error", page, reference)
+    except BaseException as trouble:
+        _give_up("the error page", reference, trouble)
+
+
+def refuse(control_block: EXTENSION_CONTROL_BLOCK, reference: str) -> None:
+    """Send the 503 page to a request that nobody will handle any more, and finish it."""
+    begun = control_block.HeadersSent
+    try:
+        page = _failure_page.unavailable(reference)
+        _respond(control_block, HTTP_SERVICE_UNAVAILABLE, "503 Service Unavailable", page, reference)
+    except BaseException as trouble:
+        _give_up("the 503 page", reference, trouble)
+    # A response that had begun stays incomplete: ending it as an error lets the client see that.
+    finish(control_block, HSE_STATUS_ERROR if begun else HSE_STATUS_SUCCESS)
+
+
+def finish(control_block: EXTENSION_CONTROL_BLOCK, status: int = HSE_STATUS_ERROR) -> None:
+    """End the request if it has not ended yet; with the default status the connection is given up."""
+    try:
+        if not control_block.Done:
+            control_block.DoneWithSession(status)
+    except BaseException as trouble:
+        _give_up("DoneWithSession", "-", trouble)
+
+
+def work_failed(key: int, overlapped: OVERLAPPED | None, error: BaseException | None) -> None:
+    """Report work from a completion port that failed, and finish the request that it carried, if any."""
+    if _is_unknown_key(key, error):
+        reference = report("ISAPI0212", f"nothing in dispatch_map handles the completion key {key}", None)
+    else:
+        reference = report("ISAPI0213", f"the handler of the completion key {key} failed", error)
+    try:
+        from pyisapi._bridge import EXTENSION_CONTROL_BLOCK
+
+        carried = None if overlapped is None else overlapped.object
+        if isinstance(carried, EXTENSION_CONTROL_BLOCK):
+            answer(carried, reference, error)
+            finish(carried)
+    except BaseException as trouble:
+        _give_up("the request of the failed work", reference, trouble)
+
+
+def _is_unknown_key(key: int, error: BaseException | None) -> bool:
+    if error is None:
+        return True
+    # The bridge's own KeyError names the key and never travelled through Python code, as a handler's does.
+    return isinstance(error, KeyError) and error.__traceback__ is None and str(key) in str(error)
+
+
+def _respond(
+    control_block: EXTENSION_CONTROL_BLOCK, status: int, status_line: str, page: bytes, reference: str
+) -> None:
+    if control_block.Done:
+        return
+    control_block.LogData = reference
+    if control_block.HeadersSent:
+        return
+    control_block.HttpStatusCode = status
+    headers = (
+        "Content-Type: text/html; charset=utf-8\r\n"
+        f"Content-Length: {len(page)}\r\n"
+        "Cache-Control: no-store\r\n\r\n"
+    )
+    control_block.SendResponseHeaders(status_line, headers, True)
+    if control_block.Method != b"HEAD":
+        control_block.WriteClient(page)
+
+
+def _give_up(what: str, reference: str, trouble: BaseException) -> None:
+    # A client that has gone, or a request that another thread has just finished, is nothing to report.
+    if not isinstance(trouble, (ISAPIError, RuntimeError)):
+        _write(f"ISAPI0218 [{reference}] {what} could not be sent: {type(trouble).__name__}\n")
+
+
+def _one_line(error: BaseException) -> str:
+    lines = str(traceback.TracebackException.from_exception(error)).splitlines()
+    name = type(error).__name__
+    return f"{name}: {lines[0]}" if lines else name
+
+
+def _traceback_of(error: BaseException) -> str:
+    # Never through sys.excepthook, which leaves sys.last_* behind: those keep the request's frames alive.
+    return "".join(traceback.format_exception(error))
+
+
+def _write(text: str) -> None:
+    stream = sys.stderr
+    if stream is not None:
+        try:
+            stream.write(text)
+            return
+        except (OSError, ValueError):
+            pass  # a closed or broken stream: the log file is left
+    if log_file is not None:
+        try:
+            with open(log_file, "a", encoding="utf-8", errors="backslashreplace") as log:
+                log.write(text)
+        except OSError:
+            pass  # there is no third place to say so

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import io
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from pyisapi import _failure, _failure_page
+
+
+def fail() -> ZeroDivisionError:
+    """Return an exception that has been raised."""
+    try:
+        1 / 0  # noqa: B018
+    except ZeroDivisionError as error:
+        return error
+    raise AssertionError("unreachable")
+
+
+def test_a_report_has_code_reference_headline_and_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    reference = _failure.report("ISAPI0206", "HttpExtensionProc of myscript failed", fail())
+    lines = capsys.readouterr().err.splitlines()
+    assert re.fullmatch("[0-9a-f]{12}", reference)
+    assert lines[0] == (
+        f"ISAPI0206 [{reference}] HttpExtensionProc of myscript failed: ZeroDivisionError: division by zero"
+    )
+    assert lines[1] == "Traceback (most recent call last):"
+    assert lines[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_a_report_without_exception_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    reference = _failure.report("ISAPI0212", "no such key", None)
+    assert capsys.readouterr().err == f"ISAPI0212 [{reference}] no such key\n"
+
+
+def test_a_report_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[str] = []
+
+    class Stream:
+        def write(self, text: str) -> None:
+            writes.append(text)
+
+    monkeypatch.setattr(sys, "stderr", Stream())
+    _failure.report("ISAPI0206", "failed", fail())
+    assert len(writes) == 1
+
+
+def test_reports_leave_no_last_exception_behind() -> None:
+    _failure.report("ISAPI0206", "failed", fail())
+    assert not hasattr(sys, "last_exc")
+    assert not hasattr(sys, "last_traceback")
+
+
+def test_an_exception_that_cannot_be_shown_is_reported_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Hostile(Exception):
+        def __str__(self) -> str:
+            raise SystemExit("not shown")
+
+    _failure.report("ISAPI0206", "failed", Hostile())
+    assert "Hostile" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_without_standard_error_the_log_file_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, closed: bool
+) -> None:
+    log = tmp_path / "script.log"
+    stream = io.StringIO()
+    stream.close()
+    monkeypatch.setattr(sys, "stderr", stream if closed else None)
+    monkeypatch.setattr(_failure, "log_file", str(log))
+    _failure.report("ISAPI0206", "first", fail())
+    _failure.report("ISAPI0206", "second", None)
+    text = log.read_text()
+    assert "first" in text
+    assert "second" in text
+
+
+def test_without_any_place_reporting_still_does_not_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr(_failure, "log_file", None)
+    assert _failure.report("ISAPI0206", "lost", None)
+
+
+def test_the_page_shows_the_reference_and_no_traceback() -> None:
+    page = _failure_page.failed("3f09c2aa11bb", None).decode()
+    assert "3f09c2aa11bb" in page
+    assert "<pre>" not in page
+
+
+def test_the_traceback_on_the_page_is_escaped() -> None:
+    page = _failure_page.failed("r", "<script>alert('&')</script>").decode()
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in page
+
+
+def test_a_lone_surrogate_does_not_cost_the_page() -> None:
+    assert b"\\udcff" in _failure_page.failed("r", "\udcff")
+
+
+@pytest.mark.parametrize("error", [None, KeyError("no entry for 77")])
+def test_an_unknown_completion_key_has_its_own_code(
+    capsys: pytest.CaptureFixture[str], error: BaseException | None
+) -> None:
+    _failure.work_failed(77, None, error)
+    assert capsys.readouterr().err.startswith("ISAPI0212 ")
+
+
+def test_a_failing_handler_of_a_key_has_its_own_code(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        dict[int, str]()[77]
+    except KeyError as error:
+        _failure.work_failed(77, None, error)
+    assert capsys.readouterr().err.startswith("ISAPI0213 ")

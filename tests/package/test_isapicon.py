@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from pyisapi import isapicon
+
+PUBLIC = {name: value for name, value in vars(isapicon).items() if not name.startswith("_")}
+
+
+def test_every_public_name_is_a_plain_int() -> None:
+    assert {name for name, value in PUBLIC.items() if type(value) is not int} == set()
+
+
+def test_the_names_of_the_reference_are_all_there() -> None:
+    counts = {prefix: sum(name.startswith(prefix) for name in PUBLIC) for prefix in PREFIXES}
+    assert counts == PREFIXES
+    assert len(PUBLIC) == sum(PREFIXES.values())
+
+
+PREFIXES = {
+    "HTTP_": 44,
+    "HSE_STATUS_": 4,
+    "HSE_IO_": 7,
+    "HSE_EXEC_URL_": 6,
+    "SF_NOTIFY_": 17,
+    "SF_STATUS_": 6,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP_OK", 200),
+        ("HTTP_RANGE_NOT_SATISFIABLE", 416),
+        ("HTTP_VARIANT_ALSO_VARIES", 506),
+        ("HSE_STATUS_PENDING", 3),
+        ("HSE_STATUS_ERROR", 4),
+        ("HSE_IO_ASYNC", 2),
+        ("HSE_IO_SEND_HEADERS", 8),
+        ("HSE_IO_NODELAY", 0x1000),
+        ("HSE_EXEC_URL_IGNORE_CURRENT_INTERCEPTOR", 4),
+        ("SF_NOTIFY_PREPROC_HEADERS", 0x4000),
+        ("SF_NOTIFY_SEND_RESPONSE", 0x40),
+        ("SF_NOTIFY_END_OF_NET_SESSION", 0x100),
+        ("SF_NOTIFY_ORDER_DEFAULT", 0x20000),
+        ("SF_STATUS_REQ_FINISHED", 134217728),
+        ("SF_STATUS_REQ_READ_NEXT", 134217733),
+    ],
+)
+def test_values(name: str, value: int) -> None:
+    assert PUBLIC[name] == value

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from pyisapi.simple import SimpleExtension, SimpleFilter, _description
+
+
+class Described(SimpleExtension):
+    """A description."""
+
+
+class Bare(SimpleExtension):
+    pass
+
+
+class LongDescription(SimpleExtension):
+    __doc__ = "ä" * 200
+
+
+def test_the_docstring_describes_the_extension() -> None:
+    assert _description(Described(), 255) == b"A description."
+
+
+def test_a_class_without_docstring_is_described_by_its_name() -> None:
+    assert _description(Bare(), 255) == b"Bare"
+
+
+def test_a_long_docstring_is_cut_between_characters() -> None:
+    assert _description(LongDescription(), 255) == ("ä" * 127).encode()
+
+
+def test_version_methods_accept_none_after_a_reload() -> None:
+    assert Described().GetExtensionVersion(None) is None
+
+
+def test_a_filter_without_flags_cannot_load() -> None:
+    with pytest.raises(RuntimeError, match="filter_flags"):
+        SimpleFilter().GetFilterVersion(None)
+
+
+def test_a_filter_sets_flags_and_description() -> None:
+    class Version:
+        Flags = 0
+        FilterDesc = b""
+
+    class Filter(SimpleFilter):
+        """A filter."""
+
+        filter_flags = 0x4000
+
+    version = Version()
+    Filter().GetFilterVersion(version)
+    assert (version.Flags, version.FilterDesc) == (0x4000, b"A filter.")
+
+
+def test_a_handler_that_does_not_override_is_told_so() -> None:
+    with pytest.raises(NotImplementedError, match="SimpleFilter"):
+        SimpleFilter().HttpFilterProc(None)
