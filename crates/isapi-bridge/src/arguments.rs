@@ -118,6 +118,17 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Int32 {
     }
 }
 
+/// An argument that may be left out; `None` counts as given.
+pub struct Given<'py>(pub Option<Bound<'py, PyAny>>);
+
+impl<'py> FromPyObject<'_, 'py> for Given<'py> {
+    type Error = PyErr;
+
+    fn extract(obj: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(Some(obj.to_owned())))
+    }
+}
+
 /// Copies a description (`bytes` or `str`, up to its first NUL) into a fixed field and terminates it.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use isapi_abi::httpext::HSE_IO_ASYNC;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::arguments::{Data, Int32, Text, copy_description_cut};
+use crate::arguments::{Data, Given, Int32, Text, copy_description_cut};
 use crate::errors::{expired, extension_error};
 use crate::lease::{CallError, Entered, Lease};
 
@@ -278,21 +278,16 @@ impl ControlBlock {
         self.write(py, data, flags.0)
     }
 
-    #[pyo3(signature = (n=None, /))]
-    fn ReadClient<'py>(&self, py: Python<'py>, n: Option<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyBytes>> {
-        let wanted = n.map(|n| n.extract::<Int32>().and_then(|_| n.extract::<i64>())).transpose()?;
+    #[pyo3(signature = (n=Given(None), /))]
+    fn ReadClient<'py>(&self, py: Python<'py>, n: Given<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let wanted = n.0.map(|n| n.extract::<Int32>().and_then(|_| n.extract::<i64>())).transpose()?;
         Ok(PyBytes::new(py, &self.read(py, wanted)?))
     }
 
-    #[pyo3(signature = (name, default=None, /))]
-    fn GetServerVariable<'py>(
-        &self,
-        py: Python<'py>,
-        name: Text,
-        default: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    #[pyo3(signature = (name, default=Given(None), /))]
+    fn GetServerVariable<'py>(&self, py: Python<'py>, name: Text, default: Given<'py>) -> PyResult<Bound<'py, PyAny>> {
         let value = py.detach(|| self.lease.enter()?.variable(name.as_ptr()));
-        match (value, default) {
+        match (value, default.0) {
             (Ok(value), _) => Ok(variable_value(py, name.as_bytes(), &value)),
             (Err(CallError::Win32(_)), Some(default)) => Ok(default),
             (Err(error), _) => Err(extension_error(py, error, "GetServerVariable")),

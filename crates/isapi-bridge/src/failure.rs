@@ -2,7 +2,7 @@
 //!
 //! The codes of this crate are listed here; `docs/error-reference.md` explains each.
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyBaseException, PyTypeError};
 use pyo3::prelude::*;
 
 use crate::control_block::ControlBlock;
@@ -69,14 +69,14 @@ impl Failure {
     }
 
     fn try_report(&self, py: Python<'_>) -> PyResult<String> {
-        let error = self.error.as_ref().map(|error| error.value(py));
+        let error = self.error.as_ref().map(|error| exception(py, error));
         failure_module(py)?.call_method1("report", (self.code.0, &self.headline, error))?.extract()
     }
 
     /// Logs the failure and, if the response has not begun, answers the client with an error page.
     pub fn answer(&self, py: Python<'_>, block: &Bound<'_, ControlBlock>) {
         let reference = self.report(py);
-        let error = self.error.as_ref().map(|error| error.value(py));
+        let error = self.error.as_ref().map(|error| exception(py, error));
         let answered = failure_module(py).and_then(|module| module.call_method1("answer", (block, reference, error)));
         if let Err(unanswered) = answered {
             eprintln!("{} no error page could be sent: {unanswered}", self.code.0);
@@ -86,12 +86,17 @@ impl Failure {
 
 /// Hands a message that no `dispatch_map` entry took, or whose entry raised, to the package.
 pub fn work_failed(py: Python<'_>, key: i64, overlapped: &Bound<'_, PyAny>, error: Option<&PyErr>) {
-    let error = error.map(|error| error.value(py));
+    let error = error.map(|error| exception(py, error));
     if let Err(unreported) =
         failure_module(py).and_then(|module| module.call_method1("work_failed", (key, overlapped, error)))
     {
         eprintln!("ISAPI0213 work with key {key} failed and could not be reported: {unreported}");
     }
+}
+
+/// The exception with its traceback, which CPython 3.11 hands over apart from it.
+fn exception(py: Python<'_>, error: &PyErr) -> Py<PyBaseException> {
+    error.clone_ref(py).into_value(py)
 }
 
 fn failure_module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
