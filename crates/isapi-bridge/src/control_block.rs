@@ -131,29 +131,32 @@ impl ControlBlock {
 
     fn read(&self, py: Python<'_>, wanted: Option<i64>) -> PyResult<Vec<u8>> {
         let asked = wanted.and_then(|wanted| u64::try_from(wanted).ok());
-        let left = self.body_left().unwrap_or(u64::MAX);
-        let target = asked.unwrap_or(left).min(left);
-        self.call(py, "ReadClient", |entered| read_body(entered, target, asked == Some(0)))
+        self.call(py, "ReadClient", |entered| {
+            // Held during the call: reads of several threads would mix up the body.
+            let mut kept = self.lease.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = self.body_left().map_or(u64::MAX, |left| left + kept.len() as u64);
+            let target = asked.unwrap_or(left).min(left);
+            read_body(entered, &mut kept, target, asked == Some(0))?;
+            let end = (target as usize).min(kept.len());
+            let rest = kept.split_off(end);
+            Ok(std::mem::replace(&mut *kept, rest))
+        })
     }
 }
 
-/// Reads until `target` bytes have come or the body ends. What came before a failure is not lost: the
-/// failure shows at the next call.
-fn read_body(entered: &Entered<'_>, target: u64, even_nothing: bool) -> Result<Vec<u8>, CallError> {
-    let mut body = Vec::new();
+/// Reads until `body` has `target` bytes or the body ends. After a failure `body` keeps what has come, for a
+/// later call to deliver.
+fn read_body(entered: &Entered<'_>, body: &mut Vec<u8>, target: u64, even_nothing: bool) -> Result<(), CallError> {
     if even_nothing {
-        entered.read(&mut body, 0)?;
+        entered.read(body, 0)?;
     }
     while (body.len() as u64) < target {
         let block = (target - body.len() as u64).min(READ_BLOCK) as u32;
-        match entered.read(&mut body, block) {
-            Ok(0) => break,
-            Ok(_) => {}
-            Err(_) if !body.is_empty() => break,
-            Err(error) => return Err(error),
+        if entered.read(body, block)? == 0 {
+            break;
         }
     }
-    Ok(body)
+    Ok(())
 }
 
 /// A variable's value as Python gets it: without the terminator, `str` for `UNICODE_*`.

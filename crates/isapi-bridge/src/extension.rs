@@ -298,10 +298,10 @@ fn truth(result: &Bound<'_, PyAny>) -> Option<BOOL> {
     status(result).map(|number| if number == 0 { FALSE } else { TRUE })
 }
 
-/// A 32-bit int, handed to the server as it is.
+/// A signed 32-bit int, handed to the server as it is.
 fn status(result: &Bound<'_, PyAny>) -> Option<u32> {
     let number: i64 = result.cast::<PyInt>().ok()?.extract().ok()?;
-    (i64::from(i32::MIN)..=i64::from(u32::MAX)).contains(&number).then_some(number as u32)
+    i32::try_from(number).ok().map(|number| number as u32)
 }
 
 /// The queue of a `ThreadPoolExtension` whose class leaves `HttpExtensionProc` alone.

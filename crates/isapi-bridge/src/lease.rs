@@ -53,6 +53,8 @@ pub struct Lease {
     answered: AtomicBool,
     /// Body bytes that `ReadClient` has delivered so far.
     pub body_read: AtomicU64,
+    /// Body bytes that came before a failure of `ReadClient`: the next call delivers them.
+    pub kept: Mutex<Vec<u8>>,
     /// What the outstanding asynchronous write sends; the server reads it until the completion.
     pub sending: Mutex<Option<Data>>,
     /// The callback that `IOCompletion` registered.
@@ -80,6 +82,7 @@ impl Lease {
             all_left: Condvar::new(),
             answered: AtomicBool::new(false),
             body_read: AtomicU64::new(0),
+            kept: Mutex::default(),
             sending: Mutex::new(None),
             completion: Mutex::new(None),
         }

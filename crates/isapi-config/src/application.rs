@@ -30,7 +30,11 @@ impl Application {
         if !virtual_directories.iter().any(|directory| directory.path() == "/") {
             return Err(ConfigError::MissingRoot { parent, element: "virtualDirectory" });
         }
-        unique(&parent, "virtualDirectory", virtual_directories.iter().map(|directory| directory.path().to_ascii_lowercase()))?;
+        unique(
+            &parent,
+            "virtualDirectory",
+            virtual_directories.iter().map(|directory| directory.path().to_ascii_lowercase()),
+        )?;
         unique(&parent, "handler", handlers.iter().map(|handler| handler.name.clone()))?;
         let pool = "DefaultAppPool".to_owned();
         Ok(Application { path, pool, virtual_directories, handlers, default_documents: Vec::new() })

@@ -185,7 +185,8 @@ impl std::str::FromStr for Verbs {
         if text.trim() == "*" {
             return Ok(Verbs::Any);
         }
-        let verbs: Vec<String> = text.split(',').map(str::trim).filter(|verb| !verb.is_empty()).map(str::to_owned).collect();
+        let verbs: Vec<String> =
+            text.split(',').map(str::trim).filter(|verb| !verb.is_empty()).map(str::to_owned).collect();
         if verbs.is_empty() {
             return Err(ConfigError::Verbs { verbs: text.to_owned() });
         }

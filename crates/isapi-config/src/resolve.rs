@@ -102,11 +102,14 @@ mod tests {
         let directory = |path, folder| VirtualDirectory::new(path, folder).expect("valid");
         let isapi = || HandlerModule::Isapi { script_processor: Some(PathBuf::from("/srv/_x.so")) };
         let handler = |name, path, verbs, module| Handler::new(name, path, verbs, module).expect("valid");
-        let root = Application::new("/", vec![directory("/", "/www"), directory("/files", "/data")], vec![handler(
-            "static", "*", "GET,HEAD", HandlerModule::StaticFile,
-        )]);
+        let root = Application::new(
+            "/",
+            vec![directory("/", "/www"), directory("/files", "/data")],
+            vec![handler("static", "*", "GET,HEAD", HandlerModule::StaticFile)],
+        );
         let script = handler("script", "*.wsgi", "*", isapi()).with_resource_type(ResourceType::File);
-        let app = Application::new("/app", vec![directory("/", "/srv/app")], vec![script, handler("all", "*", "*", isapi())]);
+        let app =
+            Application::new("/app", vec![directory("/", "/srv/app")], vec![script, handler("all", "*", "*", isapi())]);
         Site::new(1, "web", vec![root.expect("valid"), app.expect("valid")]).expect("valid")
     }
 
@@ -130,9 +133,13 @@ mod tests {
     fn an_extension_map_splits_script_and_extra_path() {
         let site = site();
         let found = site.resolve("/app/s.wsgi/proc");
-        let selection = found.select("POST", |path| {
-            if path == Path::new("/srv/app/s.wsgi") { Resource::File } else { Resource::Missing }
-        });
+        let selection =
+            found.select(
+                "POST",
+                |path| {
+                    if path == Path::new("/srv/app/s.wsgi") { Resource::File } else { Resource::Missing }
+                },
+            );
         let selection = selection.expect("a handler");
         assert_eq!((selection.script_path, selection.extra_path), ("/app/s.wsgi", "/proc"));
         assert_eq!(selection.handler.name, "script");

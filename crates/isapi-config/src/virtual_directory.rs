@@ -79,6 +79,9 @@ mod tests {
     #[test]
     fn a_relative_folder_is_refused() {
         let error = VirtualDirectory::new("/", "www").expect_err("relative");
-        assert_eq!(error.to_string(), "ISAPI0107: virtualDirectory has the file path \"www\"; expected an absolute path");
+        assert_eq!(
+            error.to_string(),
+            "ISAPI0407: virtualDirectory has the file path \"www\"; expected an absolute path"
+        );
     }
 }

@@ -26,6 +26,8 @@ pub enum CliError {
     Watch(#[from] notify::Error),
     #[error("ISAPI0008 the server process cannot be started: {0}")]
     Spawn(io::Error),
+    #[error("ISAPI0009 signals cannot be received: {0}")]
+    Signals(io::Error),
     #[error("{0}")]
     Host(#[from] HostError),
     #[error("{script} was not loaded: {source}")]

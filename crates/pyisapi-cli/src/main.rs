@@ -13,6 +13,7 @@ mod mount;
 mod placing;
 mod serve;
 mod site;
+mod stopping;
 mod watch;
 
 use std::process::ExitCode;

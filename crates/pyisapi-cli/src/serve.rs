@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use clap::Args;
 use isapi_host::{AccessLogTarget, ExecutorOptions, HostError, Server, ServerOptions};
-use tokio::signal;
+use tokio::sync::oneshot;
 
 use crate::address;
 use crate::error::CliError;
 use crate::logging::LogFormat;
 use crate::mount::{Mount, mounts};
 use crate::site::{self, Placed};
+use crate::stopping::StopSignals;
 
 /// The options of `serve`.
 #[derive(Args, Debug, Clone)]
@@ -91,11 +92,14 @@ pub fn serve(arguments: &ServeArguments) -> Result<ExitCode, CliError> {
     let listener = address::listen(&arguments.host, arguments.port)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Spawn)?;
     let outcome = runtime.block_on(async {
+        // Before the address is known: whoever reads it may ask us to stop at once.
+        let mut stop = StopSignals::receive()?;
         let server = Server::bind(options, listener)?;
         let failures = server.preload().await;
         refuse_to_serve_nothing(&placed, &failures)?;
         announce(&server, &placed, &failures);
-        server.run(stop_requested()).await;
+        let until = |asked: oneshot::Receiver<()>| server.run(async { asked.await.unwrap_or_default() });
+        stop.run_until_asked_twice(until).await;
         Ok::<_, CliError>(())
     });
     // Threads that are still inside a handler would be waited for otherwise.
@@ -124,21 +128,4 @@ fn announce(server: &Server, placed: &[Placed], failures: &[(PathBuf, Arc<HostEr
         println!("  {base}{:<24} {script}{note}", mount.prefix);
     }
     println!("Press Ctrl-C to stop.");
-}
-
-/// Ends when the process is asked to stop: Ctrl-C, or SIGTERM on Unix.
-pub async fn stop_requested() {
-    #[cfg(unix)]
-    {
-        let mut terminate = match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-            Ok(terminate) => terminate,
-            Err(error) => return tracing::error!("SIGTERM cannot be received: {error}"),
-        };
-        tokio::select! {
-            _ = signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-    }
-    #[cfg(not(unix))]
-    signal::ctrl_c().await.ok();
 }

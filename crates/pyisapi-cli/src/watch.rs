@@ -16,10 +16,14 @@ use tokio::time::timeout;
 
 use crate::address;
 use crate::error::CliError;
-use crate::serve::{ServeArguments, stop_requested};
+use crate::serve::ServeArguments;
+use crate::stopping::StopSignals;
 
 /// Editors write a file in several steps; a restart waits until this long nothing more has changed.
 const SETTLE: Duration = Duration::from_millis(150);
+
+/// How long requests may hold up a restart.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why the parent woke up.
 enum Wake {
@@ -61,12 +65,11 @@ async fn supervise(listener: &TcpListener, folders: &BTreeSet<PathBuf>) -> Resul
     for folder in folders {
         watcher.watch(folder, RecursiveMode::Recursive)?;
     }
-    let stop = stop_requested();
-    tokio::pin!(stop);
+    let mut stop = StopSignals::receive()?;
     let mut child = Some(spawn(listener)?);
     loop {
         let wake = tokio::select! {
-            () = &mut stop => Wake::Stop,
+            () = stop.next() => Wake::Stop,
             Some(path) = changes.recv() => Wake::Changed(path),
             _ = exit_of(&mut child) => Wake::Exited,
         };
@@ -117,15 +120,22 @@ async fn exit_of(child: &mut Option<Child>) {
     }
 }
 
-/// Asks the child to stop and waits; it has its own bounds on how long that takes.
+/// Asks the child to stop, and once more, which means at once, when its requests take too long for a developer.
 async fn end(child: Option<Child>) {
     let Some(mut child) = child else { return };
+    terminate(&child);
+    if timeout(PATIENCE, child.wait()).await.is_err() {
+        terminate(&child);
+        if let Err(error) = child.wait().await {
+            tracing::error!("the server process could not be waited for: {error}");
+        }
+    }
+}
+
+fn terminate(child: &Child) {
     let process = child.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
     if let Some(process) = process {
         // It may have ended by itself in this moment.
         rustix::process::kill_process(process, rustix::process::Signal::TERM).ok();
-    }
-    if let Err(error) = child.wait().await {
-        tracing::error!("the server process could not be waited for: {error}");
     }
 }
