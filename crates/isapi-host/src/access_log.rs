@@ -65,7 +65,7 @@ impl AccessLog {
     fn line(&self, line: String) {
         let lines = self.lines.lock_anyway();
         if lines.as_ref().is_some_and(|lines| lines.try_send(line).is_err()) {
-            tracing::warn!("ISAPI0318: the access log cannot keep up; a line is lost");
+            tracing::warn!("ISAPI0318 the access log cannot keep up; a line is lost");
         }
     }
 
@@ -90,7 +90,7 @@ fn write_lines(output: Box<dyn Write + Send>, lines: &Receiver<String>) {
         next = match lines.try_recv() {
             Err(TryRecvError::Empty) => {
                 if let Err(error) = written.and_then(|()| output.flush()) {
-                    tracing::error!("ISAPI0319: cannot write the access log: {error}");
+                    tracing::error!("ISAPI0319 cannot write the access log: {error}");
                 }
                 lines.recv()
             }

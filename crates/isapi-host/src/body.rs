@@ -47,7 +47,8 @@ impl ResponseBody {
         turn: Turn,
     ) -> Response<ResponseBody> {
         access.status(parts.status.as_u16());
-        let bodiless = *method == Method::HEAD || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let bodiless =
+            *method == Method::HEAD || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let due = if bodiless { Some(0) } else { length };
         Response::from_parts(parts, ResponseBody { source, access, sent: 0, due, ended: false, _turn: turn })

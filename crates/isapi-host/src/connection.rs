@@ -7,16 +7,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::watch;
-use tokio::time::{Sleep, sleep};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Sleep, sleep, timeout};
 
 use crate::host::Host;
 use crate::options::Timeouts;
@@ -32,6 +34,12 @@ pub(crate) struct Peers {
 /// The most bytes of a request's head.
 const MAX_HEAD: usize = 64 * 1024;
 
+/// How long an answered client may take to stop sending.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How long a stopping server waits for the first request of a connection that it has already accepted.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
+
 /// Serves requests on `stream` until it ends; when `stop` is set, the request in progress is the last.
 pub(crate) async fn serve<S>(stream: S, peers: Peers, host: Arc<Host>, mut stop: watch::Receiver<bool>)
 where
@@ -40,8 +48,9 @@ where
     let timeouts = host.timeouts;
     let phase = Arc::new(Phase::default());
     let stream = TokioIo::new(TimedStream::new(stream, Arc::clone(&phase), timeouts));
+    let entering = Arc::clone(&phase);
     let service = service_fn(move |request| {
-        let turn = Phase::enter_request(&phase);
+        let turn = entering.enter_request(&request);
         site::answer(Arc::clone(&host), peers, turn, request)
     });
     let connection = http1::Builder::new()
@@ -53,7 +62,7 @@ where
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = stopped(&mut stop) => {
+        () = stopped_and_not_new(&mut stop, &phase) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -62,6 +71,14 @@ where
         // A client that goes away or sends nonsense is everyday business; hyper has answered what it could.
         tracing::debug!("the connection from {} ended: {error}", peers.remote);
     }
+}
+
+/// Waits until `stop` is set, and then a little for the first request of a connection that has not had one: its
+/// client has just been let in, and would take the close for a refusal.
+async fn stopped_and_not_new(stop: &mut watch::Receiver<bool>, phase: &Phase) {
+    stopped(stop).await;
+    // Whether the request came or the time is over, the connection may now be told.
+    let _ = timeout(FIRST_REQUEST, phase.first_request.notified()).await;
 }
 
 /// Waits until `stop` is set, or can no longer be set.
@@ -76,12 +93,20 @@ const REQUEST: u8 = 2;
 
 /// What a connection is doing: nothing, reading a head, or answering.
 #[derive(Default)]
-pub(crate) struct Phase(AtomicU8);
+pub(crate) struct Phase {
+    now: AtomicU8,
+    /// The last request had a body, of which some may be on its way.
+    had_body: AtomicBool,
+    /// Holds a permit once a request has come.
+    first_request: Notify,
+}
 
 impl Phase {
-    fn enter_request(phase: &Arc<Phase>) -> Turn {
-        phase.0.store(REQUEST, Ordering::Relaxed);
-        Turn(Arc::clone(phase))
+    fn enter_request(self: &Arc<Self>, request: &Request<Incoming>) -> Turn {
+        self.first_request.notify_one();
+        self.now.store(REQUEST, Ordering::Relaxed);
+        self.had_body.store(!request.body().is_end_stream(), Ordering::Relaxed);
+        Turn(Arc::clone(self))
     }
 }
 
@@ -90,7 +115,7 @@ pub(crate) struct Turn(Arc<Phase>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.0.store(IDLE, Ordering::Relaxed);
+        self.0.now.store(IDLE, Ordering::Relaxed);
     }
 }
 
@@ -101,11 +126,12 @@ struct TimedStream<S> {
     timeouts: Timeouts,
     head_limit: Option<Pin<Box<Sleep>>>,
     write_limit: Option<Pin<Box<Sleep>>>,
+    linger_limit: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> TimedStream<S> {
     fn new(stream: S, phase: Arc<Phase>, timeouts: Timeouts) -> Self {
-        TimedStream { stream, phase, timeouts, head_limit: None, write_limit: None }
+        TimedStream { stream, phase, timeouts, head_limit: None, write_limit: None, linger_limit: None }
     }
 
     /// Lets a write's result through, unless it has been pending for too long.
@@ -115,6 +141,27 @@ impl<S> TimedStream<S> {
             return result;
         }
         expired(&mut self.write_limit, self.timeouts.send_idle, cx)
+    }
+}
+
+impl<S: AsyncRead + Unpin> TimedStream<S> {
+    /// Reads over what the client still sends, until it closes or the time is over. Closing a socket with unread
+    /// bytes resets the connection, and a reset can overtake the answer that was just sent.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if expired::<()>(&mut self.linger_limit, LINGER, cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut scratch = [0; 8192];
+        for _ in 0..64 {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+        // A fast sender must not keep the task from its limit, nor other tasks from the thread.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -131,17 +178,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
         let result = Pin::new(&mut this.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {
             // The first bytes after an answer begin the next head.
-            if this.phase.0.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            if this.phase.now.compare_exchange(IDLE, HEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
                 this.head_limit = None;
             }
-        } else if result.is_pending() && this.phase.0.load(Ordering::Relaxed) == HEAD {
+        } else if result.is_pending() && this.phase.now.load(Ordering::Relaxed) == HEAD {
             return expired(&mut this.head_limit, this.timeouts.header_read, cx);
         }
         result
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_write(cx, buffer);
@@ -169,6 +216,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        if this.linger_limit.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+        }
+        if this.phase.had_body.load(Ordering::Relaxed) {
+            ready!(this.poll_linger(cx));
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -11,7 +11,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum HostError {
     /// The library cannot be loaded.
-    #[error("ISAPI0301: cannot load the extension {}: {reason}", path.display())]
+    #[error("ISAPI0301 cannot load the extension {}: {reason}", path.display())]
     CannotLoad {
         /// The library.
         path: PathBuf,
@@ -19,7 +19,7 @@ pub enum HostError {
         reason: String,
     },
     /// The library is not an ISAPI extension.
-    #[error("ISAPI0302: {} is not an ISAPI extension: it does not export {name}", path.display())]
+    #[error("ISAPI0302 {} is not an ISAPI extension: it does not export {name}", path.display())]
     MissingExport {
         /// The library.
         path: PathBuf,
@@ -27,7 +27,7 @@ pub enum HostError {
         name: &'static str,
     },
     /// The extension does not want to be loaded.
-    #[error("ISAPI0303: the extension {} refused to be loaded: GetExtensionVersion returned FALSE (last error {code})", path.display())]
+    #[error("ISAPI0303 the extension {} refused to be loaded: GetExtensionVersion returned FALSE (last error {code})", path.display())]
     VersionRefused {
         /// The library.
         path: PathBuf,
@@ -35,13 +35,13 @@ pub enum HostError {
         code: u32,
     },
     /// No thread is free to load the library.
-    #[error("ISAPI0312: the server is too busy to load an extension")]
+    #[error("ISAPI0312 the server is too busy to load an extension")]
     Busy,
     /// The server stops, or the thread that loaded the library died.
-    #[error("ISAPI0317: the extension was not loaded because the attempt broke off")]
+    #[error("ISAPI0317 the extension was not loaded because the attempt broke off")]
     Stopping,
     /// The address cannot be listened on.
-    #[error("ISAPI0320: cannot listen on {address}: {source}")]
+    #[error("ISAPI0320 cannot listen on {address}: {source}")]
     CannotListen {
         /// The address.
         address: SocketAddr,
@@ -49,13 +49,13 @@ pub enum HostError {
         source: io::Error,
     },
     /// A listening socket that was handed in cannot be used.
-    #[error("ISAPI0321: cannot use the listening socket: {source}")]
+    #[error("ISAPI0321 cannot use the listening socket: {source}")]
     BadSocket {
         /// Why.
         source: io::Error,
     },
     /// The access log cannot be written.
-    #[error("ISAPI0322: cannot open the access log {}: {source}", path.display())]
+    #[error("ISAPI0322 cannot open the access log {}: {source}", path.display())]
     CannotLog {
         /// The file.
         path: PathBuf,

@@ -7,8 +7,8 @@
 //!                                (the seam)  (native threads)
 //! ```
 //!
-//! A connection reads requests and hands each to [`site`], which finds the handler. A file is sent by the I/O task.
-//! A request for an extension becomes a session, and a thread of [`executor`] calls the library. What the extension
+//! A connection reads requests and hands each to `site`, which finds the handler. A file is sent by the I/O task.
+//! A request for an extension becomes a session, and a thread of `executor` calls the library. What the extension
 //! writes goes through a pipe back to the I/O task. Filters will stand between `connection` and `site`, in a module
 //! `pipeline`; TLS between `listen` and `connection`, which takes any stream.
 //!

@@ -61,7 +61,7 @@ pub(crate) async fn accept(listener: TcpListener, host: &Arc<Host>, stop: &watch
             accepted = listener.accept() => match accepted {
                 Ok((stream, remote)) => start(&mut connections, stream, remote, host, stop),
                 Err(error) => {
-                    tracing::warn!("ISAPI0323: cannot accept a connection: {error}");
+                    tracing::warn!("ISAPI0323 cannot accept a connection: {error}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },

@@ -115,7 +115,11 @@ async fn drain(host: &Arc<Host>, connections: &mut JoinSet<()>, grace: Duration)
     }
     for session in SESSIONS.select(|session| Arc::ptr_eq(session.host(), host)) {
         let age = session.started().elapsed();
-        tracing::error!("ISAPI0309: the server stops while {} is unfinished after {:.1} s", session.describe(), age.as_secs_f64());
+        tracing::error!(
+            "ISAPI0309 the server stops while {} is unfinished after {:.1} s",
+            session.describe(),
+            age.as_secs_f64()
+        );
     }
     connections.shutdown().await;
     host.live.wait_for_none(AFTER_CUT).await;

@@ -86,12 +86,33 @@ fn fixed<'a>(facts: &'a RequestFacts, name: &str) -> Option<Cow<'a, [u8]>> {
 fn is_empty_here(name: &str) -> bool {
     matches!(
         name,
-        "APP_POOL_CONFIG" | "AUTH_PASSWORD" | "AUTH_TYPE" | "AUTH_USER" | "CERT_COOKIE" | "CERT_FLAGS" | "CERT_ISSUER"
-            | "CERT_KEYSIZE" | "CERT_SECRETKEYSIZE" | "CERT_SERIALNUMBER" | "CERT_SERVER_ISSUER"
-            | "CERT_SERVER_SUBJECT" | "CERT_SUBJECT" | "CRYPT_CIPHER_ALG_ID" | "CRYPT_HASH_ALG_ID"
-            | "CRYPT_KEYEXCHANGE_ALG_ID" | "CRYPT_PROTOCOL" | "FORWARDED_URL" | "HTTPS_KEYSIZE"
-            | "HTTPS_SECRETKEYSIZE" | "HTTPS_SERVER_ISSUER" | "HTTPS_SERVER_SUBJECT" | "LOGON_USER"
-            | "MANAGED_PIPELINE_MODE" | "REMOTE_USER" | "REQUEST_FLAGS" | "UNMAPPED_REMOTE_USER"
+        "APP_POOL_CONFIG"
+            | "AUTH_PASSWORD"
+            | "AUTH_TYPE"
+            | "AUTH_USER"
+            | "CERT_COOKIE"
+            | "CERT_FLAGS"
+            | "CERT_ISSUER"
+            | "CERT_KEYSIZE"
+            | "CERT_SECRETKEYSIZE"
+            | "CERT_SERIALNUMBER"
+            | "CERT_SERVER_ISSUER"
+            | "CERT_SERVER_SUBJECT"
+            | "CERT_SUBJECT"
+            | "CRYPT_CIPHER_ALG_ID"
+            | "CRYPT_HASH_ALG_ID"
+            | "CRYPT_KEYEXCHANGE_ALG_ID"
+            | "CRYPT_PROTOCOL"
+            | "FORWARDED_URL"
+            | "HTTPS_KEYSIZE"
+            | "HTTPS_SECRETKEYSIZE"
+            | "HTTPS_SERVER_ISSUER"
+            | "HTTPS_SERVER_SUBJECT"
+            | "LOGON_USER"
+            | "MANAGED_PIPELINE_MODE"
+            | "REMOTE_USER"
+            | "REQUEST_FLAGS"
+            | "UNMAPPED_REMOTE_USER"
     )
 }
 
@@ -240,10 +261,22 @@ mod tests {
     #[test]
     fn named_variables_have_their_values() {
         for (name, expected) in [
-            ("APPL_MD_PATH", "/LM/W3SVC/7/ROOT/app"), ("appl_physical_path", "/srv/app/"), ("HTTP_URL", "/app/caf%C3%A9?q=1"),
-            ("HTTP_METHOD", "GET"), ("HTTP_VERSION", "HTTP/1.1"), ("LOCAL_ADDR", "127.0.0.1"), ("PATH_INFO", "/app/café"),
-            ("SERVER_NAME", "example.test"), ("SERVER_PORT", "8080"), ("CONTENT_LENGTH", "0"), ("CONTENT_TYPE", ""),
-            ("AUTH_USER", ""), ("CERT_SUBJECT", ""), ("HTTPS", "off"), ("REMOTE_PORT", "5000"), ("INSTANCE_NAME", "web"),
+            ("APPL_MD_PATH", "/LM/W3SVC/7/ROOT/app"),
+            ("appl_physical_path", "/srv/app/"),
+            ("HTTP_URL", "/app/caf%C3%A9?q=1"),
+            ("HTTP_METHOD", "GET"),
+            ("HTTP_VERSION", "HTTP/1.1"),
+            ("LOCAL_ADDR", "127.0.0.1"),
+            ("PATH_INFO", "/app/café"),
+            ("SERVER_NAME", "example.test"),
+            ("SERVER_PORT", "8080"),
+            ("CONTENT_LENGTH", "0"),
+            ("CONTENT_TYPE", ""),
+            ("AUTH_USER", ""),
+            ("CERT_SUBJECT", ""),
+            ("HTTPS", "off"),
+            ("REMOTE_PORT", "5000"),
+            ("INSTANCE_NAME", "web"),
         ] {
             assert_eq!(get(name).as_deref(), Some(expected), "{name}");
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use isapi_config::{HandlerModule, Resolution, Resource, Selection};
@@ -123,12 +123,21 @@ fn check(host: &Host, request: &Request<Incoming>) -> Result<Vec<u8>, Refusal> {
     if uri.query().is_some_and(|query| query.len() > limits.max_query_string) {
         return Err(Refusal::new(StatusCode::NOT_FOUND, 15, "The query is too long."));
     }
+    if !names_its_host(request) {
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, 0, "The request must name its host once.").closing());
+    }
     let too_large = |length: u64| length > limits.max_allowed_content_length;
     if hyper::body::Body::size_hint(request.body()).exact().is_some_and(too_large) {
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, 1, "The request is too large.").closing());
     }
     let bad_path = Refusal::new(StatusCode::BAD_REQUEST, 0, "The address is not valid.").closing();
     request_path::decode(uri.path()).ok_or(bad_path)
+}
+
+/// HTTP/1.1 demands exactly one Host (RFC 9112, 3.2); before it, none was needed.
+fn names_its_host(request: &Request<Incoming>) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
 }
 
 /// What exists at a path. Only handlers with a resource type ask, and a local file system answers at once.
@@ -153,7 +162,8 @@ fn no_handler(exchange: Exchange, resolution: &Resolution<'_>) -> Response<Respo
     if resolution.select("GET", look).is_none() {
         return exchange.refuse(Refusal { sub_status: 4, ..NOT_FOUND });
     }
-    let mut response = exchange.refuse(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, 0, "This method is not allowed here."));
+    let mut response =
+        exchange.refuse(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, 0, "This method is not allowed here."));
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }

@@ -60,7 +60,9 @@ fn may_be_seen(url_path: &str) -> bool {
     let is_trick = |segment: &str| cfg!(windows) && (segment.contains(':') || segment.ends_with(['.', ' ']));
     segments.all(|segment| {
         let ending = segment.rsplit_once('.').map_or("", |(_, ending)| ending);
-        !segment.starts_with('.') && !is_trick(segment) && !HIDDEN.iter().any(|hidden| ending.eq_ignore_ascii_case(hidden))
+        !segment.starts_with('.')
+            && !is_trick(segment)
+            && !HIDDEN.iter().any(|hidden| ending.eq_ignore_ascii_case(hidden))
     })
 }
 
@@ -73,7 +75,9 @@ mod tests {
         for seen in ["/", "/index.html", "/a.b/c", "/app.js", "/cfg", "/my.py.txt"] {
             assert!(may_be_seen(seen), "{seen}");
         }
-        for hidden in ["/.git/config", "/x.py", "/X.PY", "/_x.so", "/_x.DLL", "/x.cfg", "/a/.env", "/web.config", "/x.py/y"] {
+        for hidden in
+            ["/.git/config", "/x.py", "/X.PY", "/_x.so", "/_x.DLL", "/x.cfg", "/a/.env", "/web.config", "/x.py/y"]
+        {
             assert!(!may_be_seen(hidden), "{hidden}");
         }
     }

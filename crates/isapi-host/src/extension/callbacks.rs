@@ -11,11 +11,11 @@ use isapi_abi::fence::fence;
 use isapi_abi::httpext::HSE_IO_ASYNC;
 use isapi_abi::{BOOL, FALSE, HCONN, TRUE};
 
+use super::raw;
 use super::session::Session;
 use super::sessions::{SESSIONS, SessionId};
 use super::support::{self, Arguments};
 use super::win32::{Win32Error, set_last_error};
-use super::raw;
 
 /// Runs a callback's body behind the fence and turns its result into BOOL and last error.
 fn answer(body: impl FnOnce() -> Result<(), Win32Error>) -> BOOL {
@@ -32,7 +32,10 @@ fn answer(body: impl FnOnce() -> Result<(), Win32Error>) -> BOOL {
 fn session(conn: HCONN) -> Result<Arc<Session>, Win32Error> {
     let id = SessionId::from_address(conn.addr());
     SESSIONS.find(id).ok_or_else(|| {
-        tracing::warn!("ISAPI0306: an extension used the connection handle {:#x}, which names no request in progress", conn.addr());
+        tracing::warn!(
+            "ISAPI0306 an extension used the connection handle {:#x}, which names no request in progress",
+            conn.addr()
+        );
         Win32Error::INVALID_PARAMETER
     })
 }
@@ -55,7 +58,12 @@ pub(super) unsafe extern "system" fn get_server_variable(
 }
 
 /// `WriteClient`: sends body bytes, blocking, or asynchronously with HSE_IO_ASYNC.
-pub(super) unsafe extern "system" fn write_client(conn: HCONN, buffer: *mut c_void, size: *mut u32, flags: u32) -> BOOL {
+pub(super) unsafe extern "system" fn write_client(
+    conn: HCONN,
+    buffer: *mut c_void,
+    size: *mut u32,
+    flags: u32,
+) -> BOOL {
     answer(|| {
         let session = session(conn)?;
         // SAFETY: the contract makes `size` a number, and the size of `buffer`, which stays unchanged meanwhile.

@@ -101,9 +101,7 @@ impl At {
 fn size_step(value: u64, digits: u8, byte: u8) -> Result<At, Malformed> {
     match (byte, char::from(byte).to_digit(16)) {
         // Fifteen digits cannot overflow, and no honest chunk needs more.
-        (_, Some(digit)) if digits < 15 => {
-            Ok(At::Size { value: value * 16 + u64::from(digit), digits: digits + 1 })
-        }
+        (_, Some(digit)) if digits < 15 => Ok(At::Size { value: value * 16 + u64::from(digit), digits: digits + 1 }),
         (b'\r', _) if digits > 0 => Ok(At::SizeLineFeed { value }),
         (b';' | b' ' | b'\t', _) if digits > 0 => Ok(At::Extension { value, length: 0 }),
         _ => Err(Malformed),
@@ -148,7 +146,14 @@ mod tests {
     #[test]
     fn malformed_framing_is_refused() {
         let cases: [&[u8]; 8] = [
-            b"hello", b"\r\n", b"5\nhello", b"5\r\nhelloX\r\n", b"0\r\n\r\nmore", b"1000000000000000\r\n", b"-1\r\n", b"5\r\nhello\n",
+            b"hello",
+            b"\r\n",
+            b"5\nhello",
+            b"5\r\nhelloX\r\n",
+            b"0\r\n\r\nmore",
+            b"1000000000000000\r\n",
+            b"-1\r\n",
+            b"5\r\nhello\n",
         ];
         for case in cases {
             assert_eq!(decode(&[case]), Err(Malformed), "{}", String::from_utf8_lossy(case));

@@ -22,8 +22,8 @@ const UNKNOWN_LENGTH: u32 = u32::MAX;
 /// A control block and all it points to.
 pub(crate) struct ControlBlock {
     block: Box<UnsafeCell<EXTENSION_CONTROL_BLOCK>>,
-    /// The strings and the body's first bytes, each followed by a NUL; the block points into them.
-    _memory: [Box<[u8]>; 6],
+    /// The strings and the body's first bytes, each followed by a NUL; the block points into it.
+    _memory: Vec<u8>,
 }
 
 // SAFETY: the members never change after `new` except those that the module writes, and `outcome`, the only
@@ -45,15 +45,14 @@ impl ControlBlock {
     /// The block of the session `id`, whose body begins with `first_bytes`.
     pub(crate) fn new(id: SessionId, facts: &RequestFacts, first_bytes: &[u8]) -> Self {
         let content_type = facts.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-        let mut memory = [
-            terminated(facts.method.as_str().as_bytes()),
-            terminated(facts.query.as_bytes()),
-            terminated(&facts.path_info),
-            terminated(&facts.path_translated),
-            terminated(content_type),
-            terminated(first_bytes),
-        ];
-        let [method, query, path_info, path_translated, content_type, data] = memory.each_mut().map(|text| text.as_mut_ptr());
+        let (memory, [method, query, path_info, path_translated, content_type, data]) = lay_out([
+            facts.method.as_str().as_bytes(),
+            facts.query.as_bytes(),
+            &facts.path_info,
+            &facts.path_translated,
+            content_type,
+            first_bytes,
+        ]);
         let total = facts.content_length.and_then(|length| u32::try_from(length).ok()).unwrap_or(UNKNOWN_LENGTH);
         let block = EXTENSION_CONTROL_BLOCK {
             cbSize: u32::try_from(size_of::<EXTENSION_CONTROL_BLOCK>()).expect("the struct is a few hundred bytes"),
@@ -93,10 +92,17 @@ impl ControlBlock {
     }
 }
 
-/// A copy of `bytes` with a NUL behind it.
-fn terminated(bytes: &[u8]) -> Box<[u8]> {
-    let mut copy = Vec::with_capacity(bytes.len() + 1);
-    copy.extend_from_slice(bytes);
-    copy.push(0);
-    copy.into_boxed_slice()
+/// Copies of `texts` one behind the other, each with a NUL behind it, and where each begins.
+///
+/// The vector is never changed again, so the addresses hold as long as it lives, wherever it is moved.
+fn lay_out<const N: usize>(texts: [&[u8]; N]) -> (Vec<u8>, [*mut u8; N]) {
+    let mut memory = Vec::with_capacity(texts.iter().map(|text| text.len() + 1).sum());
+    let offsets = texts.map(|text| {
+        let offset = memory.len();
+        memory.extend_from_slice(text);
+        memory.push(0);
+        offset
+    });
+    let start = memory.as_mut_ptr();
+    (memory, offsets.map(|offset| start.wrapping_add(offset)))
 }

@@ -51,7 +51,8 @@ pub(crate) async fn answer(
         Err(error) => return Ok(exchange.cannot_load(&error)),
     };
     let (parts, incoming) = request.into_parts();
-    let limits = BodyLimits { max_length: host.site.limits().max_allowed_content_length, idle: host.timeouts.body_idle };
+    let limits =
+        BodyLimits { max_length: host.site.limits().max_allowed_content_length, idle: host.timeouts.body_idle };
     let body = match RequestBody::read_ahead(incoming, limits).await {
         Ok(body) => body,
         Err(error) => return Ok(exchange.refuse(refusal(error))),
@@ -66,7 +67,13 @@ pub(crate) async fn answer(
         return Ok(exchange.busy());
     }
     match start.await {
-        Ok(Start::Head(head)) => Ok(respond(exchange, *head, reader)),
+        Ok(Start::Head(head)) => {
+            if !reader.has_ended() {
+                // Most answers end right behind their first write, and then go out in one piece, with a length.
+                tokio::task::yield_now().await;
+            }
+            Ok(respond(exchange, *head, reader))
+        }
         Ok(Start::Close) => Err(ConnectionCut),
         Err(_) => Ok(exchange.refuse(FAILED)),
     }
@@ -77,7 +84,7 @@ fn run(host: &Host, session: Arc<Session>) -> bool {
     let job = Arc::clone(&session);
     let accepted = host.executor.run(move || job.run()).is_ok();
     if !accepted {
-        tracing::warn!("ISAPI0312: too many requests wait for a thread; {} is answered with 503", session.describe());
+        tracing::warn!("ISAPI0312 too many requests wait for a thread; {} is answered with 503", session.describe());
         session.discard();
     }
     accepted
@@ -199,6 +206,6 @@ async fn terminate(host: &Host, extension: Arc<Extension>, limit: std::time::Dur
     });
     if tokio::time::timeout(limit, ended).await.is_err() {
         let path = extension.path().display();
-        tracing::error!("ISAPI0324: TerminateExtension of {path} did not return within {} s", limit.as_secs());
+        tracing::error!("ISAPI0324 TerminateExtension of {path} did not return within {} s", limit.as_secs());
     }
 }

@@ -24,8 +24,10 @@ pub(crate) const HIGH_WATER: usize = 64 * 1024;
 pub(crate) enum WriteFailure {
     /// The client has gone.
     ClientGone,
-    /// Our side ended or cut the response.
+    /// The response has been finished before.
     Ended,
+    /// Our side has cut the connection.
+    Cut,
     /// The client took nothing for the whole time limit.
     TimedOut,
 }
@@ -62,10 +64,12 @@ enum End {
 
 impl State {
     fn check(&self) -> Result<(), WriteFailure> {
-        match (self.client_gone, self.end) {
-            (true, _) => Err(WriteFailure::ClientGone),
-            (false, End::Open) => Ok(()),
-            (false, _) => Err(WriteFailure::Ended),
+        match (self.end, self.client_gone) {
+            (End::Open, false) => Ok(()),
+            (End::Open, true) => Err(WriteFailure::ClientGone),
+            // The reader drops its end behind the last byte, which says nothing about the client.
+            (End::Finished, _) => Err(WriteFailure::Ended),
+            (End::Cut, _) => Err(WriteFailure::Cut),
         }
     }
 
@@ -170,7 +174,7 @@ impl Pipe {
         self.room.notify_all();
         wake(reader);
         if let Some(when_taken) = failed {
-            when_taken(Err(WriteFailure::Ended));
+            when_taken(Err(WriteFailure::Cut));
         }
     }
 
@@ -237,6 +241,11 @@ impl PipeBody {
     /// The one reading end of `pipe`.
     pub(crate) fn new(pipe: Arc<Pipe>) -> Self {
         PipeBody(pipe)
+    }
+
+    /// Whether the writer has finished or cut the response.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.state.lock_anyway().end != End::Open
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) const READ_AHEAD: usize = 49152;
 
 /// A body, partly read.
 pub(crate) struct RequestBody {
-    /// What has been read ahead; the control block points to a copy.
+    /// What has been read ahead, until the control block has its copy.
     read_ahead: Bytes,
     /// Read from the connection, not yet delivered.
     left_over: Bytes,
@@ -90,9 +90,9 @@ impl RequestBody {
         Ok(body)
     }
 
-    /// The bytes read ahead.
-    pub(crate) fn first_bytes(&self) -> &Bytes {
-        &self.read_ahead
+    /// The bytes read ahead, for the control block. Once.
+    pub(crate) fn take_first_bytes(&mut self) -> Bytes {
+        std::mem::take(&mut self.read_ahead)
     }
 
     /// The length when it is known: announced, or found by reading ahead.

@@ -79,12 +79,8 @@ impl Response {
         to_head_request: bool,
         send_idle: Duration,
     ) -> Self {
-        let state = State {
-            head: Head::Unset(Vec::new()),
-            hand_over: Some(hand_over),
-            framing: Framing::Plain,
-            close: false,
-        };
+        let state =
+            State { head: Head::Unset(Vec::new()), hand_over: Some(hand_over), framing: Framing::Plain, close: false };
         Response { pipe, to_head_request, send_idle, state: Mutex::new(state) }
     }
 
@@ -111,7 +107,7 @@ impl Response {
         match &state.head {
             Head::Unset(collected) if collected.is_empty() => state.hold(head, self.to_head_request),
             _ => {
-                tracing::warn!("ISAPI0311: an extension sent a second response head; it is refused");
+                tracing::warn!("ISAPI0311 an extension sent a second response head; it is refused");
                 return Err(Win32Error::INVALID_PARAMETER);
             }
         }
@@ -124,8 +120,13 @@ impl Response {
     /// 10054 when the client has gone, 1460 when it takes nothing, 87 for malformed framing of the extension's own.
     pub(crate) fn write(&self, data: &[u8]) -> Result<(), Win32Error> {
         let Some(admitted) = self.admit(data)? else { return self.check_client() };
-        for range in admitted.ranges {
-            self.pipe.write(&admitted.data[range], self.send_idle)?;
+        let mut parts = admitted.parts();
+        // The first part goes before the head, so that both leave in one packet; it fits the empty pipe.
+        let first = parts.next().map_or_else(|| self.check_client(), |part| Ok(self.pipe.write(part, self.send_idle)?));
+        self.flush_head();
+        first?;
+        for part in parts {
+            self.pipe.write(part, self.send_idle)?;
         }
         Ok(())
     }
@@ -136,8 +137,13 @@ impl Response {
     /// As [`Response::write`]; `when_taken` is then never called.
     pub(crate) fn write_async(&self, data: &[u8], when_taken: WhenTaken) -> Result<(), Win32Error> {
         let admitted = self.admit(data)?;
+        let starts = admitted.is_some();
         let chunks = admitted.map_or_else(Vec::new, |admitted| admitted.copies());
-        Ok(self.pipe.queue(chunks, when_taken)?)
+        let queued = self.pipe.queue(chunks, when_taken);
+        if starts {
+            self.flush_head();
+        }
+        Ok(queued?)
     }
 
     /// Sends the head now if there is one, without waiting for body bytes.
@@ -157,7 +163,11 @@ impl Response {
             let _ = self.pipe.queue(chunks, Box::new(|_| ()));
         }
         // The end is marked first, so that hyper finds a short body complete and states its length.
-        if complete { self.pipe.finish() } else { self.pipe.cut() }
+        if complete {
+            self.pipe.finish()
+        } else {
+            self.pipe.cut()
+        }
         state.hand_over();
     }
 
@@ -199,8 +209,12 @@ impl Response {
         if self.pipe.is_connected() { Ok(()) } else { Err(Win32Error::RESET) }
     }
 
-    /// Decides which parts of `data` are body bytes to send now, and hands the head over before them.
+    /// Decides which parts of `data` are body bytes to send now; `None` while nothing is, because there is no data or
+    /// the head is not complete.
     fn admit<'a>(&self, data: &'a [u8]) -> Result<Option<Admitted<'a>>, Win32Error> {
+        if data.is_empty() {
+            return Ok(None);
+        }
         let mut state = self.state.lock_anyway();
         let Some(data) = state.behind_head(data, self.to_head_request).map_err(|bad| refuse(&bad))? else {
             return Ok(None);
@@ -208,16 +222,15 @@ impl Response {
         let ranges = match state.framing.admit(&data) {
             Ok(ranges) => ranges,
             Err(error) => {
-                tracing::warn!("ISAPI0314: an extension that announced chunked framing wrote malformed chunks; the connection is cut");
+                tracing::warn!(
+                    "ISAPI0314 an extension that announced chunked framing wrote malformed chunks; the connection is cut"
+                );
                 state.hand_over();
                 drop(state);
                 self.pipe.cut();
                 return Err(error);
             }
         };
-        if !data.is_empty() {
-            state.hand_over();
-        }
         Ok(Some(Admitted { data, ranges }))
     }
 }
@@ -248,7 +261,9 @@ impl State {
         if !matches!(self.head, Head::Held(_)) {
             return;
         }
-        if let (Head::Held(head), Some(hand_over)) = (std::mem::replace(&mut self.head, Head::Sent), self.hand_over.take()) {
+        if let (Head::Held(head), Some(hand_over)) =
+            (std::mem::replace(&mut self.head, Head::Sent), self.hand_over.take())
+        {
             // Nobody receives it when the client has gone; the pipe tells the extension.
             let _ = hand_over.send(Start::Head(head));
         }
@@ -257,9 +272,6 @@ impl State {
     /// The part of `data` that is body, once the head is known; `None` while it is being collected.
     fn behind_head<'a>(&mut self, data: &'a [u8], to_head_request: bool) -> Result<Option<Cow<'a, [u8]>>, BadHead> {
         let Head::Unset(collected) = &mut self.head else { return Ok(Some(Cow::Borrowed(data))) };
-        if data.is_empty() {
-            return Ok(None);
-        }
         let all = if collected.is_empty() { Cow::Borrowed(data) } else { Cow::Owned([collected, data].concat()) };
         let (head, body_start) = match recognise(&all, false)? {
             Beginning::Undecided => {
@@ -313,7 +325,9 @@ impl Framing {
                 *left -= length as u64;
                 if length < data.len() {
                     let excess = data.len() - length;
-                    tracing::warn!("ISAPI0315: an extension wrote {excess} bytes more than its Content-Length; they are dropped");
+                    tracing::warn!(
+                        "ISAPI0315 an extension wrote {excess} bytes more than its Content-Length; they are dropped"
+                    );
                 }
                 Ok(iter::once(0..length).collect())
             }
@@ -331,14 +345,18 @@ impl Framing {
 }
 
 impl Admitted<'_> {
-    /// Copies of the parts, none longer than the pipe's high water.
-    fn copies(self) -> Vec<Bytes> {
-        let parts = self.ranges.iter().flat_map(|range| self.data[range.clone()].chunks(HIGH_WATER));
-        parts.map(Bytes::copy_from_slice).collect()
+    /// The parts, none longer than the pipe's high water.
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        self.ranges.iter().flat_map(|range| self.data[range.clone()].chunks(HIGH_WATER))
+    }
+
+    /// Copies of the parts.
+    fn copies(&self) -> Vec<Bytes> {
+        self.parts().map(Bytes::copy_from_slice).collect()
     }
 }
 
 fn refuse(bad: &BadHead) -> Win32Error {
-    tracing::warn!("ISAPI0308: an extension sent a malformed response head, which is refused: {}", bad.0);
+    tracing::warn!("ISAPI0308 an extension sent a malformed response head, which is refused: {}", bad.0);
     Win32Error::INVALID_PARAMETER
 }

@@ -4,8 +4,8 @@
 //! (`HTTP/1.1 200 OK…`), and header lines alone. Headers about the connection's framing are the host's business:
 //! they become [`BodyFraming`] and `close`, and are not passed on.
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::ext::ReasonPhrase;
 
 /// The most header lines of a response.
@@ -226,9 +226,17 @@ mod tests {
     #[test]
     fn malformed_heads_are_refused() {
         for (status, block) in [
-            ("OK", ""), ("20", ""), ("2000", ""), ("100 Continue", ""), ("200\u{7f}", ""), ("200 O\rK", ""),
-            ("200 OK", "no colon\r\n\r\n"), ("200 OK", "Bad Name: x\r\n\r\n"), ("200 OK", "A: x\0y\r\n\r\n"),
-            ("200 OK", "Content-Length: -1\r\n\r\n"), ("200 OK", "Content-Length: +1\r\n\r\n"),
+            ("OK", ""),
+            ("20", ""),
+            ("2000", ""),
+            ("100 Continue", ""),
+            ("200\u{7f}", ""),
+            ("200 O\rK", ""),
+            ("200 OK", "no colon\r\n\r\n"),
+            ("200 OK", "Bad Name: x\r\n\r\n"),
+            ("200 OK", "A: x\0y\r\n\r\n"),
+            ("200 OK", "Content-Length: -1\r\n\r\n"),
+            ("200 OK", "Content-Length: +1\r\n\r\n"),
             ("200 OK", "Content-Length: 1\r\nContent-Length: 2\r\n\r\n"),
             ("200 OK", "Transfer-Encoding: gzip, chunked\r\n\r\n"),
         ] {

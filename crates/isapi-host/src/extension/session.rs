@@ -70,14 +70,15 @@ pub(crate) struct Parts {
 
 impl Session {
     /// Creates a session and enters it in the table.
-    pub(crate) fn enter(parts: Parts) -> Arc<Session> {
+    pub(crate) fn enter(mut parts: Parts) -> Arc<Session> {
         parts.host.live.add();
+        let first_bytes = parts.body.take_first_bytes();
         SESSIONS.enter(|id| {
             let to_head_request = parts.facts.method == Method::HEAD;
             let send_idle = parts.host.timeouts.send_idle;
             Session {
                 id,
-                block: ControlBlock::new(id, &parts.facts, parts.body.first_bytes()),
+                block: ControlBlock::new(id, &parts.facts, &first_bytes),
                 response: Response::new(parts.pipe, parts.hand_over, to_head_request, send_idle),
                 host: parts.host,
                 extension: parts.extension,
@@ -109,7 +110,10 @@ impl Session {
             0 | HSE_STATUS_SUCCESS | HSE_STATUS_SUCCESS_AND_KEEP_CONN => true,
             HSE_STATUS_ERROR | HSE_STATUS_PENDING => false,
             other => {
-                tracing::error!("ISAPI0304: {} returned {other}, which is no status; taken as an error", self.describe());
+                tracing::error!(
+                    "ISAPI0304 {} returned {other}, which is no status; taken as an error",
+                    self.describe()
+                );
                 false
             }
         };
@@ -140,7 +144,10 @@ impl Session {
             Life::Running => Life::DoneWhileRunning,
             Life::Pending => Life::Finished,
             Life::DoneWhileRunning | Life::Finished => {
-                tracing::warn!("ISAPI0311: {} called DONE_WITH_SESSION twice; the second call is refused", self.describe());
+                tracing::warn!(
+                    "ISAPI0311 {} called DONE_WITH_SESSION twice; the second call is refused",
+                    self.describe()
+                );
                 return Err(Win32Error::INVALID_PARAMETER);
             }
         };
@@ -162,7 +169,7 @@ impl Session {
             self.response.finish(status.filter(|status| !status.is_informational()).unwrap_or(StatusCode::OK));
         } else {
             let failure = self.response.fail();
-            tracing::warn!("ISAPI0305: {} failed the request ({failure:?})", self.describe());
+            tracing::warn!("ISAPI0305 {} failed the request ({failure:?})", self.describe());
         }
         // A reader on another thread keeps the body a little longer; it is then dropped with the session.
         if let Ok(mut body) = self.body.try_lock() {
@@ -215,7 +222,7 @@ impl Session {
         let (bytes, error) = match result {
             Ok(()) => (bytes, code::ERROR_SUCCESS),
             Err(WriteFailure::ClientGone) => (0, code::ERROR_OPERATION_ABORTED),
-            Err(WriteFailure::Ended) => (0, code::ERROR_NETNAME_DELETED),
+            Err(WriteFailure::Ended | WriteFailure::Cut) => (0, code::ERROR_NETNAME_DELETED),
             Err(WriteFailure::TimedOut) => (0, code::ERROR_TIMEOUT),
         };
         let session = Arc::clone(self);
@@ -236,15 +243,21 @@ impl Session {
     }
 
     /// Runs `operation` as the session's asynchronous operation on a thread of the executor, and reports its end.
+    /// `prepare` runs before that on the calling thread, once it is certain that the operation may start.
     ///
     /// # Errors
-    /// 87 when nothing can be reported to, or another operation is outstanding.
+    /// 87 when nothing can be reported to, or another operation is outstanding; otherwise what `prepare` fails with.
     pub(crate) fn run_async(
         self: &Arc<Self>,
         own: Option<Callback>,
+        prepare: impl FnOnce() -> Result<(), Win32Error>,
         operation: impl FnOnce(&Session) -> Result<u32, WriteFailure> + Send + 'static,
     ) -> Result<(), Win32Error> {
         self.completions.lock_anyway().start(own)?;
+        if let Err(error) = prepare() {
+            self.completions.lock_anyway().withdraw();
+            return Err(error);
+        }
         let session = Arc::clone(self);
         self.host.executor.resume(move || {
             let result = operation(&session);

@@ -4,8 +4,8 @@
 //! followed. There is one table for the process, because a callback gets nothing but the handle. Sessions are
 //! entered by the I/O task that creates them and removed by whatever thread ends them.
 
-use std::sync::{Arc, LazyLock, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use slotmap::{Key, KeyData, SlotMap, new_key_type};
 

@@ -1,7 +1,7 @@
 //! Sending a file: TRANSMIT_FILE once its arguments are safe values.
 //!
-//! The file is a duplicate of the module's handle, made during the call, and is read at explicit positions, so the
-//! module's own position never moves. Runs on a native thread and blocks while the client is slow.
+//! The file is a duplicate of the module's handle, made during the call, and is read at explicit positions, so on Unix
+//! the module's own position never moves. Runs on a native thread and blocks while the client is slow.
 
 use std::fs::File;
 use std::io;
@@ -52,10 +52,10 @@ impl Transmission {
     /// # Errors
     /// When the client has gone or is too slow, or the file cannot be read as far as it said.
     pub(crate) fn send(self, session: &Session) -> Result<u32, WriteFailure> {
-        let write = |bytes: &[u8]| session.response().write(bytes).map_err(|error| failure(session, error));
+        let write = |bytes: &[u8]| session.response().write(bytes).map_err(failure);
         write(&self.head)?;
         self.send_file(&write).inspect_err(|failed| {
-            if *failed == WriteFailure::Ended {
+            if *failed == WriteFailure::Cut {
                 // The client has been promised more than the file holds.
                 session.response().abort();
             }
@@ -74,11 +74,11 @@ impl Transmission {
             let wanted = usize::try_from(end - position).unwrap_or(PIECE).min(PIECE);
             let count = match read_at(&self.file, &mut buffer[..wanted], position) {
                 Ok(count) if count > 0 => count,
-                Ok(_) => return Err(WriteFailure::Ended),
+                Ok(_) => return Err(WriteFailure::Cut),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    tracing::warn!("ISAPI0316: cannot read a file that an extension sends: {error}");
-                    return Err(WriteFailure::Ended);
+                    tracing::warn!("ISAPI0316 cannot read a file that an extension sends: {error}");
+                    return Err(WriteFailure::Cut);
                 }
             };
             write(&buffer[..count])?;
@@ -89,11 +89,11 @@ impl Transmission {
 }
 
 /// What went wrong, in the terms of a completion.
-fn failure(session: &Session, error: Win32Error) -> WriteFailure {
+fn failure(error: Win32Error) -> WriteFailure {
     match error {
         Win32Error::TIMEOUT => WriteFailure::TimedOut,
-        _ if session.response().is_connected() => WriteFailure::Ended,
-        _ => WriteFailure::ClientGone,
+        Win32Error::RESET => WriteFailure::ClientGone,
+        _ => WriteFailure::Cut,
     }
 }
 

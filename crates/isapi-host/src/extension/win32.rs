@@ -25,7 +25,8 @@ impl From<WriteFailure> for Win32Error {
     fn from(failure: WriteFailure) -> Self {
         match failure {
             WriteFailure::ClientGone => Win32Error::RESET,
-            WriteFailure::Ended => Win32Error(code::ERROR_NETNAME_DELETED),
+            WriteFailure::Ended => Win32Error::INVALID_PARAMETER,
+            WriteFailure::Cut => Win32Error(code::ERROR_NETNAME_DELETED),
             WriteFailure::TimedOut => Win32Error::TIMEOUT,
         }
     }

@@ -24,35 +24,41 @@ pub(super) unsafe fn transmit(session: &Arc<Session>, arguments: Arguments) -> R
         (info, prepare(&info)?)
     };
     transmission.end_response = info.dwFlags & HSE_IO_DISCONNECT_AFTER_SEND != 0;
-    if info.dwFlags & HSE_IO_SEND_HEADERS != 0 {
+    let keep = transmission.end_response.then_some(false);
+    let send_head = || {
+        if info.dwFlags & HSE_IO_SEND_HEADERS == 0 {
+            return Ok(());
+        }
         // SAFETY: the flag makes both of them NUL-terminated strings or null, says the contract.
         let (status, block) = unsafe {
             let status = raw::text(info.pszStatusCode, raw::MAX_TEXT)?;
             (status, raw::text(info.pHead.cast(), raw::MAX_TEXT)?)
         };
-        let keep = transmission.end_response.then_some(false);
-        session.response().send_head(status.unwrap_or_default(), block.unwrap_or_default(), keep)?;
-    } else {
-        // SAFETY: without the flag it is data of that length.
-        transmission.head = unsafe { raw::bytes(info.pHead, optional(info.pHead, info.HeadLength)) }?.to_vec();
-    }
+        session.response().send_head(status.unwrap_or_default(), block.unwrap_or_default(), keep)
+    };
     if info.dwFlags & HSE_IO_ASYNC == 0 {
+        send_head()?;
         return Ok(transmission.send(session).map(|_| ())?);
     }
     let own = Callback::new(info.pfnHseIO, info.pContext);
-    session.run_async(own, move |session| transmission.send(session))
+    session.run_async(own, send_head, move |session| transmission.send(session))
 }
 
-/// The file and its range, and the tail.
+/// The file, its range, and the data before and behind it.
 ///
 /// # Safety
-/// * The handle is open, and the tail is valid.
+/// * The handle is open, and head and tail are valid.
 unsafe fn prepare(info: &HSE_TF_INFO) -> Result<Transmission, Win32Error> {
     // SAFETY: the caller vouches for the handle.
     let file = unsafe { duplicate(info.hFile) }?;
     let mut transmission = Transmission::new(file, u64::from(info.Offset), u64::from(info.BytesToWrite))?;
-    // SAFETY: the caller vouches for the tail.
-    transmission.tail = unsafe { raw::bytes(info.pTail, optional(info.pTail, info.TailLength)) }?.to_vec();
+    // SAFETY: the caller vouches for both.
+    unsafe {
+        transmission.tail = raw::bytes(info.pTail, optional(info.pTail, info.TailLength))?.to_vec();
+        if info.dwFlags & HSE_IO_SEND_HEADERS == 0 {
+            transmission.head = raw::bytes(info.pHead, optional(info.pHead, info.HeadLength))?.to_vec();
+        }
+    }
     Ok(transmission)
 }
 

@@ -26,6 +26,6 @@ pub(super) unsafe fn report_unhealthy(session: &Session, arguments: Arguments) -
     // SAFETY: the caller vouches for the string.
     let reason = unsafe { raw::text(arguments.buffer.cast::<c_char>(), raw::MAX_TEXT) }?;
     let reason = String::from_utf8_lossy(reason.unwrap_or(b"no reason given"));
-    tracing::warn!("ISAPI0310: {} reports that it is unhealthy: {}", session.describe(), reason.escape_debug());
+    tracing::warn!("ISAPI0310 {} reports that it is unhealthy: {}", session.describe(), reason.escape_debug());
     Ok(())
 }

@@ -51,7 +51,7 @@ pub(super) unsafe fn serve(session: &Arc<Session>, request: u32, arguments: Argu
             hse::HSE_REQ_IS_CONNECTED => state::is_connected(session, arguments),
             hse::HSE_REQ_IS_IN_PROCESS => state::is_in_process(arguments),
             hse::HSE_REQ_SET_FLUSH_FLAG => state::set_flush_flag(session, arguments),
-            hse::HSE_REQ_CLOSE_CONNECTION | hse::HSE_REQ_ABORTIVE_CLOSE => state::close_connection(session, request),
+            hse::HSE_REQ_CLOSE_CONNECTION => state::close_connection(session),
             _ => refuse(session, request),
         }
     }
@@ -61,7 +61,10 @@ pub(super) unsafe fn serve(session: &Arc<Session>, request: u32, arguments: Argu
 fn refuse(session: &Session, request: u32) -> Result<(), Win32Error> {
     let error = if is_in_contract(request) { Win32Error::NOT_SUPPORTED } else { Win32Error::INVALID_PARAMETER };
     let asked = session.describe();
-    tracing::warn!("ISAPI0307: {asked} asked for the support function {request}, which is not available; answered with {}", error.0);
+    tracing::warn!(
+        "ISAPI0307 {asked} asked for the support function {request}, which is not available; answered with {}",
+        error.0
+    );
     Err(error)
 }
 
@@ -74,6 +77,7 @@ fn is_in_contract(request: u32) -> bool {
             | hse::HSE_REQ_ASYNC_READ_CLIENT
             | hse::HSE_REQ_GET_IMPERSONATION_TOKEN
             | hse::HSE_REQ_MAP_URL_TO_PATH_EX
+            | hse::HSE_REQ_ABORTIVE_CLOSE
             | hse::HSE_REQ_GET_CERT_INFO_EX
             | hse::HSE_REQ_MAP_UNICODE_URL_TO_PATH..=hse::HSE_REQ_SEND_CUSTOM_ERROR
             | hse::HSE_REQ_NORMALIZE_URL

@@ -21,7 +21,8 @@ pub(super) unsafe fn map(session: &Session, arguments: Arguments) -> Result<(), 
     let url = url.filter(|url| url.first() == Some(&b'/')).ok_or(Win32Error::INVALID_PARAMETER)?;
     let path = url.split(|byte| *byte == b'?').next().unwrap_or_default();
     let path = request_path::normalise(path.to_vec());
-    let mut physical = session.host().physical_path(&String::from_utf8_lossy(&path)).into_os_string().into_encoded_bytes();
+    let mut physical =
+        session.host().physical_path(&String::from_utf8_lossy(&path)).into_os_string().into_encoded_bytes();
     physical.push(0);
     // SAFETY: as above; what we copy is our own.
     unsafe { raw::answer(&physical, arguments.buffer, arguments.size) }

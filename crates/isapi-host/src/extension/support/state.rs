@@ -1,7 +1,7 @@
 //! The state of request and connection: DONE_WITH_SESSION (4), IS_KEEP_CONN (1008), ABORTIVE_CLOSE (1014),
 //! CLOSE_CONNECTION (1017), IS_CONNECTED (1018), IS_IN_PROCESS (1030), SET_FLUSH_FLAG (1043).
 
-use isapi_abi::httpext::{HSE_APP_FLAG_IN_PROCESS, HSE_REQ_CLOSE_CONNECTION};
+use isapi_abi::httpext::HSE_APP_FLAG_IN_PROCESS;
 use isapi_abi::{BOOL, FALSE, TRUE};
 
 use super::Arguments;
@@ -55,11 +55,9 @@ pub(super) fn set_flush_flag(session: &Session, arguments: Arguments) -> Result<
     Ok(())
 }
 
-/// Breaks the connection now. For ABORTIVE_CLOSE there is nothing to do before that: it asks for a harder close.
-pub(super) fn close_connection(session: &Session, request: u32) -> Result<(), Win32Error> {
-    if request == HSE_REQ_CLOSE_CONNECTION {
-        session.response().abort();
-    }
+/// Breaks the connection now.
+pub(super) fn close_connection(session: &Session) -> Result<(), Win32Error> {
+    session.response().abort();
     Ok(())
 }
 

@@ -242,7 +242,7 @@ static DWORD done_then_success(ECB *ecb)
     return HSE_STATUS_SUCCESS;
 }
 
-static DWORD second_done_result, stale_result, late_write_result;
+static volatile DWORD second_done_result, stale_result, late_write_result;
 
 static DWORD done_twice(ECB *ecb)
 {
@@ -337,7 +337,20 @@ static DWORD read_until_gone(ECB *ecb)
     return HSE_STATUS_SUCCESS;
 }
 
-/* Waits until one of the two above has ended and tells the error it saw. */
+static DWORD watch_until_gone(ECB *ecb)
+{
+    BOOL connected = TRUE;
+    text_head(ecb);
+    put(ecb, "watching");
+    for (int i = 0; i < 2000 && connected; i++) {
+        support(ecb, HSE_REQ_IS_CONNECTED, &connected, 0, 0);
+        usleep(5000);
+    }
+    gone_error = connected;
+    return HSE_STATUS_SUCCESS;
+}
+
+/* Waits until one of those above has ended and tells the error it saw. */
 static DWORD gone(ECB *ecb)
 {
     char text[64];
@@ -369,8 +382,9 @@ static void WINAPI chain_next(ECB *ecb, void *context, DWORD bytes, DWORD error)
     }
     if (--chain->left > 0) {
         memset(chain->piece, 'a' + chain->left % 26, sizeof chain->piece);
-        put_flags(ecb, chain->piece, sizeof chain->piece, HSE_IO_ASYNC);
-        return;
+        if (put_flags(ecb, chain->piece, sizeof chain->piece, HSE_IO_ASYNC))
+            return;
+        gone_error = errno;
     }
     free(chain);
     done(ecb);
@@ -384,6 +398,7 @@ static DWORD start_chain(ECB *ecb, int length)
     text_head(ecb);
     support(ecb, HSE_REQ_IO_COMPLETION, (void *)chain_next, 0, chain);
     if (!put_flags(ecb, chain->piece, sizeof chain->piece, HSE_IO_ASYNC)) {
+        gone_error = errno;
         free(chain);
         return HSE_STATUS_ERROR;
     }
@@ -551,7 +566,7 @@ static const struct {
     {"redirect", redirect}, {"sum", sum}, {"pending", pending}, {"done_before_return", done_before_return},
     {"done_then_success", done_then_success}, {"done_twice", done_twice}, {"results", results}, {"garbage", garbage},
     {"fail", fail}, {"fail_late", fail_late}, {"forever", forever}, {"cut", cut}, {"slow", slow},
-    {"write_until_gone", write_until_gone}, {"read_until_gone", read_until_gone}, {"gone", gone}, {"chain", chain},
+    {"write_until_gone", write_until_gone}, {"read_until_gone", read_until_gone}, {"watch_until_gone", watch_until_gone}, {"gone", gone}, {"chain", chain},
     {"endless_chain", endless_chain}, {"async_without_callback", async_without_callback}, {"file", file},
     {"variable", variable}, {"block", block}, {"nulls", nulls}, {"requests", requests}, {"logged", logged},
 };

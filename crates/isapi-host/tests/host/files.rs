@@ -1,0 +1,112 @@
+//! Files: TRANSMIT_FILE, and the static file handler.
+
+use std::fs;
+
+use isapi_config::{Handler, HandlerModule};
+use isapi_host::ServerOptions;
+
+use crate::harness::{Client, Reply, Running, folder, site_of};
+
+const ASYNC: u32 = 2;
+const DISCONNECT: u32 = 4;
+const SEND_HEADERS: u32 = 8;
+
+fn transmit(client: &mut Client, file: &str, range: &str, flags: u32) -> Reply {
+    client.get_with("file", &format!("X-File: {file}\r\nX-Range: {range}\r\nX-Flags: {flags}\r\n"))
+}
+
+#[test]
+fn ranges_of_a_file_are_sent() {
+    let server = Running::probe();
+    let file = folder().join("digits");
+    fs::write(&file, "0123456789").expect("a writable folder");
+    let file = file.display().to_string();
+    let mut client = server.connect();
+    for (range, expected) in
+        [("0 0", "[0123456789]"), ("3 4", "[3456]"), ("9 0", "[9]"), ("10 0", "[]"), ("0 10", "[0123456789]")]
+    {
+        assert_eq!(transmit(&mut client, &file, range, 0).text(), expected, "{range}");
+        let reported = format!("{expected}|{} 0", expected.len());
+        assert_eq!(transmit(&mut client, &file, range, ASYNC).text(), reported, "{range}");
+    }
+    for range in ["11 0", "0 11", "5 6", "4000000000 1"] {
+        assert_eq!(transmit(&mut client, &file, range, 0).text(), "error 10022", "{range}");
+    }
+    assert_eq!(transmit(&mut client, "/no/such/file", "0 0", 0).text(), "error 87");
+}
+
+#[test]
+fn a_file_can_bring_its_head_and_end_the_connection() {
+    let server = Running::probe();
+    let file = folder().join("digits");
+    fs::write(&file, "0123456789").expect("a writable folder");
+    let file = file.display().to_string();
+    let mut client = server.connect();
+    let reply = transmit(&mut client, &file, "2 3", SEND_HEADERS);
+    assert_eq!((reply.status(), reply.header("X-Sent"), reply.text().as_str()), (206, Some("yes"), "234]"));
+    let reply = transmit(&mut client, &file, "2 3", SEND_HEADERS | DISCONNECT | ASYNC);
+    assert_eq!((reply.text().as_str(), reply.header("Connection")), ("234]", Some("close")));
+    assert!(client.is_closed());
+}
+
+#[test]
+fn a_large_file_arrives_whole() {
+    let server = Running::probe();
+    let file = folder().join("large");
+    let content: Vec<u8> = (0..5_000_000_u32).map(|index| index.to_le_bytes()[1]).collect();
+    fs::write(&file, &content).expect("a writable folder");
+    for flags in [SEND_HEADERS, SEND_HEADERS | ASYNC] {
+        let body = transmit(&mut server.connect(), &file.display().to_string(), "0 0", flags).body;
+        assert!(body[..content.len()] == content[..], "flags {flags}");
+    }
+    fs::remove_file(file).expect("it is there");
+}
+
+fn static_server() -> Running {
+    let root = folder();
+    fs::create_dir(root.join("sub")).expect("a writable folder");
+    for (name, content) in [
+        ("index.html", "<p>root"),
+        ("sub/index.html", "<p>sub"),
+        ("data.txt", "0123456789"),
+        ("app.py", "secret"),
+        (".env", "secret"),
+        ("_app.cfg", "secret"),
+    ] {
+        fs::write(root.join(name), content).expect("a writable folder");
+    }
+    let handler = Handler::new("StaticFile", "*", "GET,HEAD", HandlerModule::StaticFile).expect("valid");
+    Running::start(ServerOptions::new(site_of(vec![handler], &root)))
+}
+
+fn fetch(client: &mut Client, path: &str, headers: &str) -> Reply {
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes());
+    client.reply()
+}
+
+#[test]
+fn files_and_default_documents_are_served() {
+    let server = static_server();
+    let mut client = server.connect();
+    let page = fetch(&mut client, "/", "");
+    assert_eq!((page.text().as_str(), page.header("Content-Type")), ("<p>root", Some("text/html")));
+    assert_eq!(fetch(&mut client, "/sub/", "").text(), "<p>sub");
+    let moved = fetch(&mut client, "/sub?x=1", "");
+    assert_eq!((moved.status(), moved.header("Location")), (301, Some("/sub/?x=1")));
+    let part = fetch(&mut client, "/data.txt", "Range: bytes=2-4\r\n");
+    assert_eq!((part.status(), part.text().as_str()), (206, "234"));
+}
+
+#[test]
+fn what_is_not_for_the_public_is_not_found() {
+    let server = static_server();
+    let mut client = server.connect();
+    for path in ["/app.py", "/.env", "/_app.cfg", "/missing", "/sub/../.env", "/%2e%2e/%2e%2e/etc/passwd", "/data.txt/"]
+    {
+        let reply = fetch(&mut client, path, "");
+        assert_eq!(reply.status(), 404, "{path}");
+        assert!(!reply.text().contains("secret"), "{path}");
+    }
+    client.send(b"POST /data.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(client.reply().status(), 405);
+}

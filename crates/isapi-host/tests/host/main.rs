@@ -1,0 +1,13 @@
+//! The host from the outside: a real server on a free port, raw HTTP over TCP, and native probe libraries that are
+//! compiled from C when the tests run.
+#![cfg(unix)]
+
+mod bodies;
+mod files;
+mod harness;
+mod lifecycle;
+mod loading;
+mod protocol;
+mod responses;
+mod stopping;
+mod variables;
