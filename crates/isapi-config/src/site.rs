@@ -77,7 +77,7 @@ mod tests {
         let error = Site::new(1, "web", vec![application("/app")]).expect_err("no root");
         assert_eq!(
             error.to_string(),
-            "ISAPI0402: the site \"web\" has no application with the path \"/\"; expected exactly one"
+            "ISAPI0402 the site \"web\" has no application with the path \"/\"; expected exactly one"
         );
     }
 

@@ -81,7 +81,7 @@ mod tests {
         let error = VirtualDirectory::new("/", "www").expect_err("relative");
         assert_eq!(
             error.to_string(),
-            "ISAPI0407: virtualDirectory has the file path \"www\"; expected an absolute path"
+            "ISAPI0407 virtualDirectory has the file path \"www\"; expected an absolute path"
         );
     }
 }

@@ -1,0 +1,135 @@
+"""The samples work as their docstrings say, all of them served from one folder, as their README shows it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Servers
+from server_process import ServerProcess, receive_until
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+NAMES = sorted(path.stem for path in SAMPLES.glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the samples, because the server puts libraries beside them."""
+    target = tmp_path_factory.mktemp("samples") / "samples"
+    return Path(shutil.copytree(SAMPLES, target, ignore=shutil.ignore_patterns("_*", "__pycache__")))
+
+
+@pytest.fixture(scope="module")
+def samples(serve_module: Servers, folder: Path) -> ServerProcess:
+    # Nothing listens on port 1, which is what the redirectors are to find here.
+    return serve_module(folder, variables={"REDIRECTOR_TARGET": "http://127.0.0.1:1"})
+
+
+def test_readme_names_every_sample() -> None:
+    text = (SAMPLES / "README.md").read_text("utf-8")
+    assert [name for name in NAMES if f"`{name}.py`" not in text] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sample_is_mounted_under_its_name(samples: ServerProcess, name: str) -> None:
+    response = samples.get(f"/{name}/?seconds=0&count=1&interval=0")
+    assert response.status == (502 if name.startswith("redirector") else 200), response.body
+    assert response.body
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sample_can_be_imported_without_a_server(folder: Path, name: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-B", "-W", "error", "-c", f"import {name}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_page_of_the_folder_links_to_every_sample(samples: ServerProcess) -> None:
+    page = samples.get("/").text
+    assert [name for name in NAMES if f'"/{name}/' not in page] == []
+
+
+def test_hello(samples: ServerProcess) -> None:
+    assert samples.get("/hello/").body == b"Hello from Python.\n"
+
+
+def test_thread_pool_works_for_the_time_asked(samples: ServerProcess) -> None:
+    assert samples.get("/thread_pool/?seconds=0.05").body.endswith(b" worked for 0.05 s.\n")
+
+
+@pytest.mark.parametrize("size", [0, 1, 49152, 5_000_000])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_upload_measures_what_arrived(samples: ServerProcess, method: str, size: int) -> None:
+    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    response = samples.request(method, "/upload/", body)
+    assert response.text == f"size {size}\nsha256 {hashlib.sha256(body).hexdigest()}\n"
+
+
+def test_upload_measures_a_chunked_body(samples: ServerProcess) -> None:
+    body = b"0123456789" * 50_000
+    response = samples.request(
+        "PUT", "/upload/", (body[start : start + 9999] for start in range(0, len(body), 9999))
+    )
+    assert response.text == f"size {len(body)}\nsha256 {hashlib.sha256(body).hexdigest()}\n"
+
+
+def test_transmit_file_sends_its_own_source(samples: ServerProcess, folder: Path) -> None:
+    response = samples.get("/transmit_file/")
+    assert response.body == (folder / "transmit_file.py").read_bytes()
+    assert response.headers["Content-Length"] == str(len(response.body))
+
+
+def test_transmit_file_sends_the_file_named(serve: Servers, folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "big"
+    path.write_bytes(bytes(range(256)) * 40_000)
+    server = serve(folder / "transmit_file.py", variables={"TRANSMIT_FILE": str(path)})
+    assert server.get("/").body == path.read_bytes()
+
+
+def test_events_come_one_by_one(samples: ServerProcess) -> None:
+    with samples.connect() as connection:
+        connection.sendall(b"GET /events/?count=60&interval=0.5 HTTP/1.1\r\nHost: x\r\n\r\n")
+        received = receive_until(connection, b"id: 2\n")
+    assert b"text/event-stream" in received and b"id: 3\n" not in received
+
+
+def test_events_end_after_the_count_asked_for(samples: ServerProcess) -> None:
+    text = samples.get("/events/?count=3&interval=0.01").text
+    assert re.findall(r"^id: (\d+)$", text, re.MULTILINE) == ["1", "2", "3"]
+
+
+def test_events_show_a_page_to_browsers(samples: ServerProcess) -> None:
+    assert samples.get("/events/", {"Accept": "text/html,*/*"}).headers.get_content_type() == "text/html"
+
+
+def test_event_stream_ends_when_the_server_stops(serve: Servers, folder: Path) -> None:
+    server = serve(folder / "events.py", "--grace", "1")
+    with server.connect() as connection:
+        connection.sendall(b"GET /?count=60&interval=30 HTTP/1.1\r\nHost: x\r\n\r\n")
+        receive_until(connection, b"id: 1\n")
+        assert server.stop(timeout=10) == 0
+    assert "ISAPI0214" not in server.log()
+
+
+def test_auto_reload_shows_the_changed_greeting(serve: Servers, folder: Path) -> None:
+    server = serve(folder / "auto_reload.py")
+    path = serve.directory / "auto_reload.py"
+    assert server.get("/").text == "Change this line and ask again.\nreloads 0\n"
+    path.write_text(
+        path.read_text("utf-8").replace(
+            "Change this line and ask again.", "Changed, and longer than before."
+        ),
+        encoding="utf-8",
+    )
+    assert server.get("/").text == "Changed, and longer than before.\nreloads 1\n"
+    assert server.get("/").text == "Changed, and longer than before.\nreloads 1\n"
