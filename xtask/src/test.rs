@@ -53,7 +53,7 @@ fn rust_tests(count: &mut Count) -> Result<bool, Error> {
 
 fn type_checks(environment: &Environment) -> Result<(), Error> {
     environment.install(&["mypy==1.18.*", "pytest==8.*", "ruff==0.14.*"])?;
-    run(command(environment.program("ruff"), &["check", "python", "samples", "tests"]).env("RUFF_NO_CACHE", "1"))?;
+    run(command(environment.program("ruff"), &["check", "python", "samples", "tests"]).env("RUFF_NO_CACHE", "true"))?;
     run(&mut command(environment.program("mypy"), &["--strict", "python/pyisapi", "python/isapi"]))?;
     run(&mut command(environment.program("stubtest"), &["pyisapi._bridge", "--ignore-missing-stub"]))
 }

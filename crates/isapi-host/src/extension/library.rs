@@ -109,7 +109,13 @@ fn open(path: &Path) -> Result<Library, HostError> {
         use libloading::os::windows::LOAD_WITH_ALTERED_SEARCH_PATH;
         Library::load_with_flags(path, LOAD_WITH_ALTERED_SEARCH_PATH)
     };
-    library.map_err(|error| cannot_load(error.to_string()))
+    library.map_err(|error| cannot_load(reason(&error)))
+}
+
+/// What the dynamic linker says; the error itself only names the call.
+fn reason(error: &libloading::Error) -> String {
+    use std::error::Error;
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// The export `name`.
