@@ -108,7 +108,7 @@ def _respond(
 ) -> None:
     if control_block.Done:
         return
-    control_block.LogData = reference
+    control_block.LogData = f"|{reference}"
     if control_block.HeadersSent:
         return
     control_block.HttpStatusCode = status

@@ -1,70 +1,116 @@
-"""A text stream for processes that have none.
+"""The text stream that stands for ``sys.stdout`` and ``sys.stderr`` inside a server.
 
-In an IIS worker process ``sys.stdout`` and ``sys.stderr`` are None and whatever a script prints is lost.
-This writer takes their place: it appends whole lines to a file that is opened with the first line. When the
-file cannot be written the lines are dropped silently, for there is nowhere left to complain. The file is
-not rotated.
+A script's prints and the reports of failures are lines of the server's log. Many threads write them beside
+the server's own records, so a :class:`LogWriter` hands on whole lines only, each thread's apart, in one
+write each. Where they go is a sink: the process's standard error, or a file beside the script where a
+process has none (an IIS worker); with ``PYISAPI_LOG_FORMAT=json`` each piece becomes a JSON object.
+When a sink cannot write, the lines are dropped: there is nowhere left to complain.
 """
 
 from __future__ import annotations
 
 import io
+import json
+import os
+import re
 import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
 
-# Text without a line end, such as a progress bar, is written at this size.
+# Text without a line end, such as a progress bar, is handed on at this size.
 _MAX_PENDING_CHARACTERS = 64 * 1024
+
+_CODE = re.compile(r"ISAPI\d{4}\b")
+
+Sink = Callable[[str], None]
 
 
 class LogWriter(io.TextIOBase):
-    """Append text to the file at ``path``, line by line; any thread may write."""
+    """Hand the lines that a thread writes to ``sink``, several at once if they came at once."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, sink: Sink, descriptor: int | None = None) -> None:
         super().__init__()
-        self._path = path
-        self._file: io.FileIO | None = None
-        self._pending = ""
-        self._lock = threading.Lock()
+        self._sink = sink
+        self._descriptor = descriptor
+        self._this_thread = threading.local()
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # typeshed has an attribute
-        """Name the encoding of the file."""
+        """Name the encoding of what is written."""
         return "utf-8"
 
     def writable(self) -> bool:
         """Say that this stream can be written."""
         return True
 
+    def fileno(self) -> int:
+        """Return the descriptor behind the stream, for those that write past it; there may be none."""
+        if self._descriptor is None:
+            raise io.UnsupportedOperation("fileno")
+        return self._descriptor
+
     def write(self, text: str) -> int:
-        """Keep the text and append all complete lines to the file."""
-        with self._lock:
-            self._pending += text
-            end = self._pending.rfind("\n") + 1
-            if len(self._pending) - end > _MAX_PENDING_CHARACTERS:
-                end = len(self._pending)
-            self._append(end)
+        """Keep the text and hand on all complete lines."""
+        pending = self._pending() + text
+        end = pending.rfind("\n") + 1
+        if len(pending) - end > _MAX_PENDING_CHARACTERS:
+            end = len(pending)
+        self._hand_on(pending[:end], pending[end:])
         return len(text)
 
     def flush(self) -> None:
-        """Append also an unfinished line."""
-        with self._lock:
-            self._append(len(self._pending))
+        """Hand on also an unfinished line of this thread."""
+        self._hand_on(self._pending(), "")
 
-    def close(self) -> None:
-        """Append what is left and close the file."""
-        super().close()
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+    def _pending(self) -> str:
+        pending: str = getattr(self._this_thread, "pending", "")
+        return pending
 
-    def _append(self, end: int) -> None:
-        lines, self._pending = self._pending[:end], self._pending[end:]
-        if not lines:
-            return
+    def _hand_on(self, lines: str, pending: str) -> None:
+        self._this_thread.pending = pending
+        if lines:
+            self._sink(lines)
+
+
+def to_descriptor(descriptor: int) -> Sink:
+    """Return a sink that writes to an open descriptor, such as standard error."""
+
+    def write(lines: str) -> None:
+        data = lines.encode(errors="backslashreplace")
         try:
-            if self._file is None:
-                self._file = io.FileIO(self._path, "a")
-            # One write on a file opened for appending: lines of several processes do not mix.
-            self._file.write(lines.encode(errors="backslashreplace"))
+            while data:
+                data = data[os.write(descriptor, data) :]
         except OSError:
-            self._file = None
+            pass  # the stream is closed or broken
+
+    return write
+
+
+def to_file(path: str) -> Sink:
+    """Return a sink that appends to a file, opened with the first line and never rotated."""
+
+    def write(lines: str) -> None:
+        try:
+            # One write on a file opened for appending: lines of several processes do not mix.
+            with io.FileIO(path, "a") as file:
+                file.write(lines.encode(errors="backslashreplace"))
+        except OSError:
+            pass  # the folder is read-only, or the disk is full
+
+    return write
+
+
+def as_json(sink: Sink) -> Sink:
+    """Return a sink that makes one JSON object, on one line, of each piece that it is handed."""
+
+    def write(lines: str) -> None:
+        code = _CODE.match(lines)
+        record = {
+            "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "level": "ERROR" if code else "INFO",
+            "message": lines.rstrip("\n"),
+            "target": "script",
+        }
+        sink(json.dumps(record) + "\n")
+
+    return write

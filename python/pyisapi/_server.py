@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import io
 import itertools
 import os
 import sys
@@ -20,7 +19,7 @@ from types import ModuleType
 
 import pyisapi
 from pyisapi import _failure, install, isapicon, simple, threaded_extension
-from pyisapi._log_writer import LogWriter
+from pyisapi._log_writer import LogWriter, as_json, to_descriptor, to_file
 
 
 def prepare(
@@ -140,11 +139,20 @@ def _offer_win32traceutil() -> None:
 
 
 def _join_output_to_log(log_file: str) -> None:
-    """Send what a script prints, line by line, to standard error, or to a file where there is none."""
-    if sys.stderr is None:
-        sys.stderr = LogWriter(log_file)
-    elif isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr.reconfigure(line_buffering=True)
+    """Send what a script prints to standard error, or to a file where there is none, whole line by line."""
+    if sys.stderr is None or sys.stderr is sys.__stderr__:
+        sys.stderr = _log_writer(log_file)
     # Standard output is the server's, for its own messages; one that a script has set is the script's affair.
     if sys.stdout is None or sys.stdout is sys.__stdout__:
         sys.stdout = sys.stderr
+
+
+def _log_writer(log_file: str) -> LogWriter:
+    descriptor = None
+    if sys.stderr is not None:
+        sys.stderr.flush()
+        descriptor = sys.stderr.fileno()
+    sink = to_file(log_file) if descriptor is None else to_descriptor(descriptor)
+    if os.environ.get("PYISAPI_LOG_FORMAT") == "json":
+        sink = as_json(sink)
+    return LogWriter(sink, descriptor)

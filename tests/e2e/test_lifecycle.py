@@ -132,9 +132,11 @@ def test_json_log_is_one_object_for_each_line(serve: Servers) -> None:
     server.get("/")
     server.wait_for_log("ISAPI0206")
     assert server.stop() == 0
-    records = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+    records = [json.loads(line) for line in server.log().splitlines()]
     assert records and all({"timestamp", "level"} <= record.keys() for record in records)
     assert [record for record in records if "ISAPI0305" in record.get("message", "")]
+    [failure] = [record for record in records if record.get("message", "").startswith("ISAPI0206")]
+    assert failure["level"] == "ERROR" and failure["message"].endswith("KeyError: 'reason'")
 
 
 def test_access_log_has_w3c_lines(serve: Servers, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import sys
+import threading
 from pathlib import Path
 
 from package_under_test import run_python
 
-from pyisapi._log_writer import LogWriter
+from pyisapi._log_writer import LogWriter, as_json, to_file
 
 
 def test_prepare_sets_the_process_up_for_a_script(tmp_path: Path) -> None:
@@ -18,7 +20,7 @@ _server.prepare({str(tmp_path)!r}, 4712, False, "other")
 assert sys.path[0] == {str(tmp_path)!r} and sys.path.count({str(tmp_path)!r}) == 1
 assert sys.argv == [""]
 assert sys.isapidllhandle == 4712
-assert sys.stdout is sys.stderr and sys.stderr.line_buffering
+assert sys.stdout is sys.stderr and sys.stderr.fileno() == 2
 assert _failure.log_file.endswith("script.log")
 import isapi, isapi.simple, pyisapi
 assert isapi is pyisapi and isapi.simple is pyisapi.simple
@@ -95,9 +97,9 @@ import io, sys
 from pyisapi import _server
 sys.stdout = own = io.StringIO()
 _server.prepare({str(tmp_path)!r}, 1, False, "script")
-sys.stderr.write(str(sys.stdout is own))
+print(sys.stdout is own, file=sys.stderr)
 """
-    assert run_python(code) == "True"
+    assert run_python(code) == "True\n"
 
 
 def test_print_goes_to_a_log_file_where_there_are_no_streams(tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ assert "queue__2" not in sys.modules
 
 def test_the_log_writer_writes_whole_lines(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    writer = LogWriter(str(log))
+    writer = LogWriter(to_file(str(log)))
     assert not log.exists()
     assert writer.write("half ") == 5
     assert not log.exists()
@@ -190,6 +192,30 @@ def test_the_log_writer_writes_whole_lines(tmp_path: Path) -> None:
 
 
 def test_the_log_writer_is_silent_when_it_cannot_write(tmp_path: Path) -> None:
-    writer = LogWriter(str(tmp_path / "no" / "such" / "folder"))
+    writer = LogWriter(to_file(str(tmp_path / "no" / "such" / "folder")))
     print("lost", file=writer)
     writer.close()
+
+
+def test_the_lines_of_several_threads_stay_whole() -> None:
+    pieces: list[str] = []
+    writer = LogWriter(pieces.append)
+    threads = [
+        threading.Thread(target=lambda name=name: [print(name, number, file=writer) for number in range(200)])
+        for name in "abcd"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(pieces) == sorted(f"{name} {number}\n" for name in "abcd" for number in range(200))
+
+
+def test_json_records_hold_a_whole_report() -> None:
+    pieces: list[str] = []
+    writer = LogWriter(as_json(pieces.append))
+    writer.write("ISAPI0206 [0] failed\nTraceback …\n")
+    print("a line", file=writer)
+    report, line = [json.loads(piece) for piece in pieces]
+    assert report["level"] == "ERROR" and report["message"] == "ISAPI0206 [0] failed\nTraceback …"
+    assert line["level"] == "INFO" and line["message"] == "a line" and line["target"] == "script"

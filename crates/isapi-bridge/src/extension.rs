@@ -4,7 +4,7 @@
 //! terminating change it, one at a time under `changing`. A reload replaces the handler while others may
 //! still be inside the old one; a handler that was terminated is never called again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use isapi_abi::httpext::{
     EXTENSION_CONTROL_BLOCK, HSE_STATUS_ERROR, HSE_STATUS_PENDING, HSE_TERM_ADVISORY_UNLOAD, HSE_VERSION,
@@ -52,6 +52,29 @@ pub struct ExtensionHalf {
     changing: Mutex<()>,
 }
 
+/// One call of `HttpExtensionProc`. Its end is the lease's end, also by a panic, unless the request is pending.
+struct Call {
+    lease: Arc<Lease>,
+    pending: bool,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.pending {
+            self.lease.retire();
+        }
+    }
+}
+
+/// The version object during its one call; afterwards, also after a panic, it raises.
+struct EndOfCall<'py>(Bound<'py, VersionInfo>);
+
+impl Drop for EndOfCall<'_> {
+    fn drop(&mut self) {
+        self.0.get().end();
+    }
+}
+
 impl ExtensionHalf {
     /// `GetExtensionVersion`.
     ///
@@ -60,21 +83,22 @@ impl ExtensionHalf {
     pub unsafe fn get_version(&self, script: &Script, info: *mut HSE_VERSION_INFO) -> BOOL {
         // SAFETY: the caller says that `info` is valid.
         unsafe { (*info).dwExtensionVersion = HSE_VERSION };
-        // SAFETY: as above; `end` is called before this function returns.
+        // SAFETY: as above; `EndOfCall` ends the object before this function returns.
         let info = unsafe { VersionInfo::new(info) };
         attach(|py| {
-            let info = Bound::new(py, info);
-            let loaded = info.as_ref().map_err(|error| version_failed(error.clone_ref(py))).and_then(|info| {
+            let answered = Bound::new(py, info).map_err(version_failed).and_then(|info| {
+                let info = EndOfCall(info);
                 let _changing = self.changing(py);
-                self.load(py, script, Some(info)).or_else(|failure| self.reload_if_asked(py, script, failure))
+                self.load(py, script, Some(&info.0)).or_else(|failure| self.reload_if_asked(py, script, failure))
             });
-            if let Ok(info) = info {
-                info.get().end();
-            }
-            loaded.unwrap_or_else(|failure| {
+            let result = answered.unwrap_or_else(|failure| {
                 failure.report(py);
                 FALSE
-            })
+            });
+            if result == FALSE {
+                script.mark_stale();
+            }
+            result
         })
     }
 
@@ -83,7 +107,7 @@ impl ExtensionHalf {
     /// # Safety
     /// `block` is the server's control block, valid as the contract says.
     pub unsafe fn request(&self, script: &Script, block: *mut EXTENSION_CONTROL_BLOCK) -> u32 {
-        // SAFETY: the caller passes on the contract; `answer` retires the lease before a final status goes back.
+        // SAFETY: the caller passes on the contract; `Call` retires the lease before a final status goes back.
         let lease = Arc::new(unsafe { Lease::new(block) });
         let state = self.state();
         if let State::Loaded(handler) = &state
@@ -92,10 +116,9 @@ impl ExtensionHalf {
         {
             return HSE_STATUS_PENDING;
         }
-        let status = attach(|py| self.answer(py, script, state, &lease));
-        if status != HSE_STATUS_PENDING {
-            lease.retire();
-        }
+        let mut call = Call { lease, pending: false };
+        let status = attach(|py| self.answer(py, script, state, &call.lease));
+        call.pending = status == HSE_STATUS_PENDING;
         status
     }
 
@@ -221,8 +244,10 @@ impl ExtensionHalf {
     fn changing<'a>(&'a self, py: Python<'_>) -> MutexGuard<'a, ()> {
         // Whoever holds it may wait for the interpreter, so it is never waited for with the interpreter held.
         loop {
-            if let Ok(guard) = self.changing.try_lock() {
-                return guard;
+            match self.changing.try_lock() {
+                Ok(guard) => return guard,
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
             }
             py.detach(|| drop(self.changing.lock().unwrap_or_else(PoisonError::into_inner)));
         }

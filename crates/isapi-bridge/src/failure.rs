@@ -55,8 +55,8 @@ impl Failure {
     pub fn wrong_result(code: Code, method: &str, result: &Bound<'_, PyAny>) -> Self {
         let shown = result.repr().map_or_else(|_| "an object without repr".to_owned(), |repr| repr.to_string());
         let expected = if code == WRONG_RESULT { "a 32-bit int" } else { "None or a 32-bit int" };
-        let text = format!("{method} returned {shown:.200}; expected {expected}");
-        Self::new(code, text.clone(), Some(PyTypeError::new_err(text)))
+        let error = PyTypeError::new_err(format!("{shown:.200} was returned; expected {expected}"));
+        Self::new(code, format!("{method} gave no valid result"), Some(error))
     }
 
     /// Logs the failure with its traceback; returns the reference under which it stands in the log.

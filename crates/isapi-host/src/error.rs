@@ -27,12 +27,10 @@ pub enum HostError {
         name: &'static str,
     },
     /// The extension does not want to be loaded.
-    #[error("ISAPI0303 the extension {} refused to be loaded: GetExtensionVersion returned FALSE (last error {code})", path.display())]
+    #[error("ISAPI0303 the extension {} refused to be loaded: GetExtensionVersion returned FALSE; its own messages say why", path.display())]
     VersionRefused {
         /// The library.
         path: PathBuf,
-        /// The last error that it left.
-        code: u32,
     },
     /// No thread is free to load the library.
     #[error("ISAPI0312 the server is too busy to load an extension")]

@@ -56,6 +56,9 @@ impl Sidecar {
                 }
             }
         }
+        if sidecar.library.is_some() && sidecar.interpreter.is_none() {
+            return Err("library is given without interpreter, which says where its modules are".to_owned());
+        }
         Ok(sidecar)
     }
 }
@@ -79,5 +82,6 @@ mod tests {
         assert_eq!(error, "line 2: unknown key \"python\"; expected interpreter, library, module or path");
         assert!(Sidecar::parse("interpreter", Path::new("/")).is_err());
         assert!(Sidecar::parse("module =", Path::new("/")).is_err());
+        assert!(Sidecar::parse("library = /lib/libpython.so", Path::new("/")).is_err());
     }
 }

@@ -41,6 +41,9 @@ fn main() -> ExitCode {
     if arguments.debug {
         environment::show_tracebacks();
     }
+    if arguments.log_format == logging::LogFormat::Json {
+        environment::log_json();
+    }
     logging::start(arguments.log_format);
     let outcome = if arguments.reload { watch::serve_and_reload(&arguments) } else { serve::serve(&arguments) };
     outcome.unwrap_or_else(|error| report(&error))

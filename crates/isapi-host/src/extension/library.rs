@@ -56,8 +56,7 @@ impl Extension {
         let mut version = HSE_VERSION_INFO { dwExtensionVersion: 0, lpszExtensionDesc: [0; 256] };
         // SAFETY: the export has this type, and the struct is ours and writable.
         if unsafe { get_version(&raw mut version) } == FALSE {
-            let code = errno::errno().0.cast_unsigned();
-            return Err(HostError::VersionRefused { path: self.path.clone(), code });
+            return Err(HostError::VersionRefused { path: self.path.clone() });
         }
         let (major, minor) = (version.dwExtensionVersion >> 16, version.dwExtensionVersion & 0xffff);
         let description = description(&version.lpszExtensionDesc);

@@ -5,6 +5,7 @@
 //! on native threads; those that write may block, and hold no lock of this module while they do.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::iter;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -171,7 +172,7 @@ impl Response {
         state.hand_over();
     }
 
-    /// Ends the response as failed: 500 when nothing has been sent, otherwise the connection is cut.
+    /// Ends the response as failed: 500 when nothing has been sent; cut when a part of it has.
     pub(crate) fn fail(&self) -> Failure {
         let mut state = self.state.lock_anyway();
         let unsent = matches!(&state.head, Head::Unset(collected) if collected.is_empty());
@@ -180,7 +181,13 @@ impl Response {
         }
         // Dropping the sender makes the service future answer in our stead.
         let nothing_sent = state.hand_over.take().is_some();
+        // An open end would look like a whole response; only a framed one can be known to be whole.
+        let whole = !matches!(state.framing, Framing::Plain) && state.framing.is_complete();
         drop(state);
+        if whole && !nothing_sent {
+            self.pipe.finish();
+            return Failure::Whole;
+        }
         self.pipe.cut();
         if nothing_sent { Failure::NothingSent } else { Failure::Cut }
     }
@@ -242,6 +249,18 @@ pub(crate) enum Failure {
     NothingSent,
     /// The client sees the connection break.
     Cut,
+    /// The client has already got all of what the extension announced.
+    Whole,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Failure::NothingSent => "the client gets a 500 page",
+            Failure::Cut => "the response had begun, so the connection is cut",
+            Failure::Whole => "its response had gone out whole",
+        })
+    }
 }
 
 impl State {

@@ -145,7 +145,7 @@ impl Session {
             Life::Pending => Life::Finished,
             Life::DoneWhileRunning | Life::Finished => {
                 tracing::warn!(
-                    "ISAPI0311 {} called DONE_WITH_SESSION twice; the second call is refused",
+                    "ISAPI0325 {} called DONE_WITH_SESSION twice; the second call is refused",
                     self.describe()
                 );
                 return Err(Win32Error::INVALID_PARAMETER);
@@ -169,7 +169,7 @@ impl Session {
             self.response.finish(status.filter(|status| !status.is_informational()).unwrap_or(StatusCode::OK));
         } else {
             let failure = self.response.fail();
-            tracing::warn!("ISAPI0305 {} failed the request ({failure:?})", self.describe());
+            tracing::warn!("ISAPI0305 {} failed the request: {failure}", self.describe());
         }
         // A reader on another thread keeps the body a little longer; it is then dropped with the session.
         if let Ok(mut body) = self.body.try_lock() {
