@@ -6,6 +6,7 @@ PanicException, which nobody but these tests would raise.
 
 from __future__ import annotations
 
+import http.client
 import signal
 
 import pytest
@@ -73,3 +74,64 @@ def test_a_panic_in_terminate_extension_does_not_keep_the_server(serve: Servers)
     assert server.get("/").status == 200
     assert server.stop(signal.SIGTERM) == 0
     server.wait_for_log("on demand")
+
+
+POOL = """
+from isapi.threaded_extension import ThreadPoolExtension
+
+def panic():
+    [panic_exception] = [c for c in BaseException.__subclasses__() if c.__name__ == "PanicException"]
+    raise panic_exception("on demand")
+
+class Extension(ThreadPoolExtension):
+    "panics in its workers"
+    max_workers = 2
+
+    def Dispatch(self, ecb):
+        if ecb.PathInfo == b"/panic":
+            panic()
+        ecb.SendResponseHeaders("200 OK", "Content-Type: text/plain\\r\\n\\r\\n", False)
+        ecb.close()
+
+    def HandleDispatchError(self, ecb):
+        raise
+
+def __ExtensionFactory__():
+    return Extension()
+"""
+
+
+def test_a_panic_in_a_worker_ends_its_request_and_keeps_the_worker(serve: Servers) -> None:
+    server = serve(POOL)
+    # More often than there are workers.
+    assert [server.get("/panic").status for _ in range(5)] == [500] * 5
+    assert server.get("/").status == 200
+
+
+CALLBACK = """
+from isapi import isapicon
+from isapi.simple import SimpleExtension
+
+def panic(ecb, argument, count, error):
+    [panic_exception] = [c for c in BaseException.__subclasses__() if c.__name__ == "PanicException"]
+    raise panic_exception("on demand")
+
+class Extension(SimpleExtension):
+    "panics in its callback"
+
+    def HttpExtensionProc(self, ecb):
+        ecb.SendResponseHeaders("200 OK", "Content-Type: text/plain\\r\\n\\r\\n", False)
+        ecb.IOCompletion(panic)
+        ecb.WriteClient(b"begun", isapicon.HSE_IO_ASYNC)
+        return isapicon.HSE_STATUS_PENDING
+
+def __ExtensionFactory__():
+    return Extension()
+"""
+
+
+def test_a_panic_in_a_completion_callback_cuts_its_request(serve: Servers) -> None:
+    server = serve(CALLBACK)
+    for _ in range(3):
+        with pytest.raises(http.client.IncompleteRead):
+            server.get("/")

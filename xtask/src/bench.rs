@@ -28,8 +28,8 @@ struct Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // It may have ended by itself; the measurement has then already failed.
-        self.process.kill().ok();
+        // SIGTERM, so that it ends its workers too. It may have ended by itself; the measurement has then failed.
+        Command::new("kill").arg(self.process.id().to_string()).status().ok();
         self.process.wait().ok();
     }
 }

@@ -75,7 +75,33 @@ impl Data {
     }
 }
 
+/// Where the bytes of a [`Data`] lie, for use while the data is kept elsewhere.
+#[derive(Clone, Copy)]
+pub struct Region(*const u8, usize);
+
+// SAFETY: only a place; `as_slice` says what its use demands.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// The bytes.
+    ///
+    /// # Safety
+    /// The data that this region is of outlives the result.
+    pub unsafe fn as_slice<'a>(self) -> &'a [u8] {
+        // SAFETY: the caller keeps the data, whose bytes do not move.
+        unsafe { std::slice::from_raw_parts(self.0, self.1) }
+    }
+}
+
 impl Data {
+    /// Where the bytes lie; they stay there when the data itself is moved.
+    pub fn region(&self) -> Region {
+        let bytes = self.as_slice();
+        Region(bytes.as_ptr(), bytes.len())
+    }
+
     /// Pointer to the bytes, which have a NUL behind them in every variant.
     pub fn as_ptr(&self) -> *const u8 {
         self.as_slice().as_ptr()

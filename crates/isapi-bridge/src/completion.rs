@@ -19,18 +19,38 @@ use crate::control_block::ControlBlock;
 use crate::failure::{CALLBACK_FAILED, Failure};
 use crate::lease::{CallError, Lease};
 
+const _: () = assert!(size_of::<usize>() == 8, "a context pointer must hold a whole key");
+
 /// Names an [`Operation`] to the server.
 pub type CompletionKey = DefaultKey;
 
 /// What is kept until the completion.
 pub struct Operation {
     pub lease: Arc<Lease>,
+    target: Mutex<Target>,
+    /// What `TransmitFile` sends; `None` for the callback that `IOCompletion` registered.
+    pub transmission: Option<Transmission>,
+}
+
+/// Whom the script wants to be called, and with what.
+pub struct Target {
     pub callback: Py<PyAny>,
     pub argument: Py<PyAny>,
+}
+
+impl Operation {
+    pub fn new(lease: Arc<Lease>, target: Target, transmission: Option<Transmission>) -> Self {
+        Self { lease, target: Mutex::new(target), transmission }
+    }
+
     /// The method that started it, for the log.
-    pub method: &'static str,
-    /// What `TransmitFile` sends; `None` for a callback registered by `IOCompletion`.
-    pub transmission: Option<Transmission>,
+    fn method(&self) -> &'static str {
+        if self.transmission.is_some() { "TransmitFile" } else { "IOCompletion" }
+    }
+
+    fn swap(&self, target: Target) -> Target {
+        std::mem::replace(&mut *self.target.lock().unwrap_or_else(PoisonError::into_inner), target)
+    }
 }
 
 /// The memory and the file of one `TransmitFile`.
@@ -80,30 +100,32 @@ pub fn context(key: CompletionKey) -> *mut c_void {
     ptr::without_provenance_mut(key.data().as_ffi() as usize)
 }
 
-/// Registers `operation`'s callback for the request (`HSE_REQ_IO_COMPLETION`), in place of an earlier one.
-pub fn register(operation: Operation) -> Result<(), CallError> {
-    let (key, operation) = remember(operation);
-    let lease = &operation.lease;
-    let registered = lease.enter().and_then(|entered| {
-        let callback = completed as *const ();
-        // SAFETY: the request takes the callback as buffer and its context as data type; it performs no I/O.
-        unsafe {
-            entered.support(HSE_REQ_IO_COMPLETION, callback.cast_mut().cast(), ptr::null_mut(), context(key).cast())
-        }
-    });
-    if registered.is_err() {
-        forget(key);
-        return registered;
+/// Registers the callback of a request (`HSE_REQ_IO_COMPLETION`), in place of an earlier one.
+///
+/// A request has one entry for life: an operation that is under way when another callback is registered
+/// reports to the later one.
+pub fn register(lease: &Arc<Lease>, target: Target) -> Result<(), CallError> {
+    let mut slot = lease.completion.lock().unwrap_or_else(PoisonError::into_inner);
+    let present = slot.and_then(|key| Some((key, operations().get(key).cloned()?)));
+    if let Some((key, operation)) = present {
+        let earlier = operation.swap(target);
+        return tell_server(lease, key).inspect_err(|_| drop(operation.swap(earlier)));
     }
-    let earlier = lease.completion.lock().unwrap_or_else(PoisonError::into_inner).replace(key);
-    if let Some(earlier) = earlier {
-        forget(earlier);
-    }
+    let (key, _) = remember(Operation::new(Arc::clone(lease), target, None));
+    tell_server(lease, key).inspect_err(|_| forget(key))?;
+    *slot = Some(key);
+    drop(slot);
     if lease.is_done() {
         // The end may have come before the key was in its place.
         forget(key);
     }
     Ok(())
+}
+
+fn tell_server(lease: &Lease, key: CompletionKey) -> Result<(), CallError> {
+    let callback = (completed as *const ()).cast_mut().cast();
+    // SAFETY: the request takes the callback as buffer and its context as data type; it performs no I/O.
+    unsafe { lease.enter()?.support(HSE_REQ_IO_COMPLETION, callback, ptr::null_mut(), context(key).cast()) }
 }
 
 /// `PFN_HSE_IO_COMPLETION`: called by the server, on any of its threads.
@@ -116,38 +138,60 @@ pub unsafe extern "system" fn completed(
     bytes: u32,
     error: u32,
 ) {
-    fence((), || deliver(DefaultKey::from(KeyData::from_ffi(context.addr() as u64)), bytes, error));
+    let key = DefaultKey::from(KeyData::from_ffi(context.addr() as u64));
+    if !fence(false, || deliver(key, bytes, error)) {
+        fence((), || end(key));
+    }
 }
 
-fn deliver(key: CompletionKey, bytes: u32, error: u32) {
+/// Calls the script; the result is always true, so that a panic on the way can be told from it.
+fn deliver(key: CompletionKey, bytes: u32, error: u32) -> bool {
     let found = operations().get(key).cloned();
-    let Some(operation) = found else { return };
+    let Some(operation) = found else { return true };
     if operation.transmission.is_some() {
         forget(key);
     } else {
         // The server has read the buffer; the callback may start the next write.
-        operation.lease.sending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let sent = operation.lease.sending().take();
+        drop(sent);
+    }
+    if operation.lease.is_done() {
+        // The script ended the request without waiting, and wants to hear no more of it.
+        forget(key);
+        return true;
     }
     attach(|py| {
         if let Err(error) = call(py, &operation, bytes, error) {
-            fail(py, key, &operation, error);
+            Failure::new(CALLBACK_FAILED, format!("the callback of {} failed", operation.method()), Some(error))
+                .report(py);
+            py.detach(|| finish(key, &operation));
         }
         drop(operation);
     });
+    true
 }
 
 fn call(py: Python<'_>, operation: &Operation, bytes: u32, error: u32) -> PyResult<()> {
     let block = ControlBlock::again(py, &operation.lease)?;
-    operation.callback.bind(py).call1((block, &operation.argument, bytes, error))?;
+    let (callback, argument) = {
+        let target = operation.target.lock().unwrap_or_else(PoisonError::into_inner);
+        (target.callback.clone_ref(py), target.argument.clone_ref(py))
+    };
+    callback.bind(py).call1((block, argument, bytes, error))?;
     Ok(())
 }
 
-/// A callback that raised gets no second chance: the request ends with an error.
-fn fail(py: Python<'_>, key: CompletionKey, operation: &Operation, error: PyErr) {
-    Failure::new(CALLBACK_FAILED, format!("the callback of {} failed", operation.method), Some(error)).report(py);
-    py.detach(|| {
-        forget(key);
-        // The request may have ended in the callback, before it raised; then there is nothing to end.
-        operation.lease.finish(HSE_STATUS_ERROR).ok();
-    });
+/// A callback that failed gets no second chance: the request ends with an error.
+fn finish(key: CompletionKey, operation: &Operation) {
+    forget(key);
+    // The request may have ended in the callback, before it failed; then there is nothing to end.
+    operation.lease.finish(HSE_STATUS_ERROR).ok();
+}
+
+/// Ends the request of a callback that panicked.
+fn end(key: CompletionKey) {
+    let found = operations().get(key).cloned();
+    if let Some(operation) = found {
+        finish(key, &operation);
+    }
 }

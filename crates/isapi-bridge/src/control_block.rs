@@ -7,13 +7,15 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 
-use isapi_abi::httpext::HSE_IO_ASYNC;
+use isapi_abi::httpext::{HSE_IO_ASYNC, HSE_LOG_BUFFER_LEN};
+use isapi_abi::win32::ERROR_INVALID_PARAMETER;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::PyBytes;
 
 use crate::arguments::{Data, Given, Int32, Text, copy_description_cut};
 use crate::errors::{expired, extension_error};
-use crate::lease::{CallError, Entered, Lease};
+use crate::lease::{Attached, CallError, Entered, Lease, StringMember};
 
 /// `cbTotalBytes` when the length is not known.
 const UNKNOWN_LENGTH: u32 = u32::MAX;
@@ -61,8 +63,9 @@ impl ControlBlock {
         Py::new(py, Self::new(lease).map_err(|_| expired())?)
     }
 
-    fn enter(&self) -> PyResult<Entered<'_>> {
-        self.lease.enter().map_err(|_| expired())
+    /// A moment's look at the block.
+    fn look<'py>(&self, py: Python<'py>) -> PyResult<Attached<'_, 'py>> {
+        self.lease.enter_attached(py).map_err(|_| expired())
     }
 
     /// Calls the server without the interpreter; `function` names the call in the error.
@@ -75,12 +78,8 @@ impl ControlBlock {
         py.detach(|| call(&self.lease.enter()?)).map_err(|error| extension_error(py, error, function))
     }
 
-    fn string<'py>(
-        &self,
-        py: Python<'py>,
-        member: impl FnOnce(&isapi_abi::httpext::EXTENSION_CONTROL_BLOCK) -> *mut std::ffi::c_char,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, self.enter()?.string(member)))
+    fn string<'py>(&self, py: Python<'py>, member: StringMember) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, self.look(py)?.string(member)))
     }
 
     fn write(&self, py: Python<'_>, data: Data, flags: u32) -> PyResult<u32> {
@@ -92,29 +91,24 @@ impl ControlBlock {
 
     /// The buffer is put where the completion finds it before the server can complete.
     fn write_async(&self, py: Python<'_>, data: Data, flags: u32) -> PyResult<u32> {
-        let (start, len) = (data.as_ptr().addr(), data.as_slice().len());
-        let previous = self.sending().replace(data);
-        if previous.is_some() {
-            // One operation at a time: the server is still reading the earlier buffer.
-            *self.sending() = previous;
-            return Err(extension_error(
-                py,
-                CallError::Win32(isapi_abi::win32::ERROR_INVALID_PARAMETER),
-                "WriteClient",
-            ));
+        let region = data.region();
+        {
+            let mut sending = self.lease.sending();
+            if sending.is_some() {
+                // One operation at a time: the server is still reading the earlier buffer.
+                return Err(extension_error(py, CallError::Win32(ERROR_INVALID_PARAMETER), "WriteClient"));
+            }
+            *sending = Some(data);
         }
-        let written = self.call(py, "WriteClient", |entered| {
-            // SAFETY: `sending` keeps the buffer until the completion, or until the refusal below.
-            entered.write(unsafe { std::slice::from_raw_parts(std::ptr::with_exposed_provenance(start), len) }, flags)
+        let written = self.call(py, "WriteClient", move |entered| {
+            // SAFETY: `sending` keeps the data until the completion, or until the refusal below.
+            entered.write(unsafe { region.as_slice() }, flags)
         });
         if written.is_err() {
-            self.sending().take();
+            let refused = self.lease.sending().take();
+            drop(refused);
         }
         written
-    }
-
-    fn sending(&self) -> std::sync::MutexGuard<'_, Option<Data>> {
-        self.lease.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn finish(&self, py: Python<'_>, status: u32) -> PyResult<()> {
@@ -160,17 +154,14 @@ fn read_body(entered: &Entered<'_>, body: &mut Vec<u8>, target: u64, even_nothin
 }
 
 /// A variable's value as Python gets it: without the terminator, `str` for `UNICODE_*`.
-fn variable_value<'py>(py: Python<'py>, name: &[u8], value: &[u8]) -> Bound<'py, PyAny> {
+fn variable_value<'py>(py: Python<'py>, name: &[u8], value: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     if name.starts_with(b"UNICODE_") {
-        let units = value.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-        let mut text: String =
-            char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
-        if text.ends_with('\0') {
-            text.pop();
-        }
-        return PyString::new(py, &text).into_any();
+        let value = value.strip_suffix(b"\0\0").unwrap_or(value);
+        let value = &value[..value.len() & !1];
+        // As CPython reads file names and the like: a lone surrogate stays what it is.
+        return PyBytes::new(py, value).call_method1(intern!(py, "decode"), ("utf-16-le", "surrogatepass"));
     }
-    PyBytes::new(py, value.strip_suffix(b"\0").unwrap_or(value)).into_any()
+    Ok(PyBytes::new(py, value.strip_suffix(b"\0").unwrap_or(value)).into_any())
 }
 
 #[pymethods]
@@ -217,38 +208,38 @@ impl ControlBlock {
 
     #[getter]
     fn Method<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.string(py, |block| block.lpszMethod)
+        self.string(py, StringMember::Method)
     }
 
     #[getter]
     fn QueryString<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.string(py, |block| block.lpszQueryString)
+        self.string(py, StringMember::QueryString)
     }
 
     #[getter]
     fn PathInfo<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.string(py, |block| block.lpszPathInfo)
+        self.string(py, StringMember::PathInfo)
     }
 
     #[getter]
     fn PathTranslated<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.string(py, |block| block.lpszPathTranslated)
+        self.string(py, StringMember::PathTranslated)
     }
 
     #[getter]
     fn ContentType<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.string(py, |block| block.lpszContentType)
+        self.string(py, StringMember::ContentType)
     }
 
     /// The part of the body that came with the request; `ReadClient` delivers the rest.
     #[getter]
     fn AvailableData<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, self.enter()?.available_data()))
+        Ok(PyBytes::new(py, self.look(py)?.available_data()))
     }
 
     #[getter]
-    fn HttpStatusCode(&self) -> PyResult<i64> {
-        self.enter()?;
+    fn HttpStatusCode(&self, py: Python<'_>) -> PyResult<i64> {
+        self.look(py)?;
         Ok(self.status_code.load(Ordering::Relaxed))
     }
 
@@ -256,9 +247,7 @@ impl ControlBlock {
     fn set_HttpStatusCode(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let status: Int32 = value.extract()?;
         let given: i64 = value.extract()?;
-        let entered = self.enter()?;
-        // SAFETY: `entered` keeps the block alive; the server reads this member only after the request's end.
-        unsafe { (*entered.block()).dwHttpStatusCode = status.0 };
+        self.look(value.py())?.set_status(status.0);
         self.status_code.store(given, Ordering::Relaxed);
         Ok(())
     }
@@ -266,9 +255,10 @@ impl ControlBlock {
     /// Write-only: at most 79 bytes for the access log.
     #[setter(LogData)]
     fn set_LogData(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        let entered = self.enter()?;
-        // SAFETY: `entered` keeps the block alive; the server reads this member only after the request's end.
-        copy_description_cut(value, unsafe { &mut (*entered.block()).lpszLogData })
+        let mut data = [0; HSE_LOG_BUFFER_LEN as usize];
+        copy_description_cut(value, &mut data)?;
+        self.look(value.py())?.set_log_data(data);
+        Ok(())
     }
 
     #[pyo3(signature = (data, flags=Int32(0), /))]
@@ -291,7 +281,7 @@ impl ControlBlock {
     fn GetServerVariable<'py>(&self, py: Python<'py>, name: Text, default: Given<'py>) -> PyResult<Bound<'py, PyAny>> {
         let value = py.detach(|| self.lease.enter()?.variable(name.as_ptr()));
         match (value, default.0) {
-            (Ok(value), _) => Ok(variable_value(py, name.as_bytes(), &value)),
+            (Ok(value), _) => variable_value(py, name.as_bytes(), &value),
             (Err(CallError::Win32(_)), Some(default)) => Ok(default),
             (Err(error), _) => Err(extension_error(py, error, "GetServerVariable")),
         }

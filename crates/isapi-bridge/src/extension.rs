@@ -89,7 +89,7 @@ impl ExtensionHalf {
             let answered = Bound::new(py, info).map_err(version_failed).and_then(|info| {
                 let info = EndOfCall(info);
                 let _changing = self.changing(py);
-                self.load(py, script, Some(&info.0)).or_else(|failure| self.reload_if_asked(py, script, failure))
+                self.load(py, script, &info.0)
             });
             let result = answered.unwrap_or_else(|failure| {
                 failure.report(py);
@@ -109,25 +109,30 @@ impl ExtensionHalf {
     pub unsafe fn request(&self, script: &Script, block: *mut EXTENSION_CONTROL_BLOCK) -> u32 {
         // SAFETY: the caller passes on the contract; `Call` retires the lease before a final status goes back.
         let lease = Arc::new(unsafe { Lease::new(block) });
-        let state = self.state();
-        if let State::Loaded(handler) = &state
+        if let State::Loaded(handler) = self.state()
             && let Some(queue) = &handler.queue
             && queue.post_request(Arc::clone(&lease))
         {
             return HSE_STATUS_PENDING;
         }
         let mut call = Call { lease, pending: false };
-        let status = attach(|py| self.answer(py, script, state, &call.lease));
+        let status = attach(|py| self.answer(py, script, &call.lease));
         call.pending = status == HSE_STATUS_PENDING;
         status
     }
 
     /// `TerminateExtension`.
-    pub fn terminate(&self, flags: u32) -> BOOL {
+    pub fn terminate(&self, script: &Script, flags: u32) -> BOOL {
         attach(|py| {
             let _changing = self.changing(py);
             let State::Loaded(handler) = self.state() else { return FALSE };
-            let result = handler.terminate(py, flags).unwrap_or_else(|failure| {
+            let result = match handler.terminate(py, flags) {
+                Err(failure) if failure.asks_for_reload(py) => {
+                    self.renew(py, script, Some(&handler)).and_then(|handler| handler.terminate(py, flags))
+                }
+                result => result,
+            };
+            let result = result.unwrap_or_else(|failure| {
                 failure.report(py);
                 FALSE
             });
@@ -140,7 +145,7 @@ impl ExtensionHalf {
     }
 
     /// Calls the handler; every failure becomes an error page, a log entry and `HSE_STATUS_ERROR`.
-    fn answer(&self, py: Python<'_>, script: &Script, state: State, lease: &Arc<Lease>) -> u32 {
+    fn answer(&self, py: Python<'_>, script: &Script, lease: &Arc<Lease>) -> u32 {
         let block = match ControlBlock::again(py, lease).map(|block| block.into_bound(py)) {
             Ok(block) => block,
             Err(error) => {
@@ -148,59 +153,43 @@ impl ExtensionHalf {
                 return HSE_STATUS_ERROR;
             }
         };
-        self.try_answer(py, script, state, &block).unwrap_or_else(|failure| {
+        self.try_answer(py, script, &block).unwrap_or_else(|failure| {
             failure.answer(py, &block);
             HSE_STATUS_ERROR
         })
     }
 
-    fn try_answer(
-        &self,
-        py: Python<'_>,
-        script: &Script,
-        state: State,
-        block: &Bound<'_, ControlBlock>,
-    ) -> Result<u32, Failure> {
-        let handler = match state {
+    fn try_answer(&self, py: Python<'_>, script: &Script, block: &Bound<'_, ControlBlock>) -> Result<u32, Failure> {
+        // Looked up with the interpreter held: a reload may have ended while this thread waited for it.
+        let handler = match self.state() {
             State::Loaded(handler) => handler,
-            State::Broken => self.load_again(py, script)?,
-            State::Unloaded => {
-                return Err(Failure::new(REQUEST_FAILED, format!("{} is not loaded", script.name), None));
-            }
+            State::Broken | State::Unloaded => self.replace(py, script, None)?,
         };
         match handler.handle(py, block) {
-            Err(failure) if failure.asks_for_reload(py) => self.replace(py, script, &handler)?.handle(py, block),
+            Err(failure) if failure.asks_for_reload(py) => self.replace(py, script, Some(&handler))?.handle(py, block),
             result => result,
         }
     }
 
-    /// Renews module and handler, unless another thread has already replaced `old`.
-    fn replace(&self, py: Python<'_>, script: &Script, old: &Arc<Handler>) -> Result<Arc<Handler>, Failure> {
+    /// The handler that takes the place of `old`: another thread's if it was faster, else a new one.
+    fn replace(&self, py: Python<'_>, script: &Script, old: Option<&Arc<Handler>>) -> Result<Arc<Handler>, Failure> {
         let _changing = self.changing(py);
-        match self.state() {
-            State::Loaded(current) if !Arc::ptr_eq(&current, old) => return Ok(current),
-            State::Loaded(_) => {}
-            State::Unloaded | State::Broken => return self.renew(py, script),
+        match (self.state(), old) {
+            (State::Loaded(current), Some(old)) if Arc::ptr_eq(&current, old) => self.renew(py, script, Some(old)),
+            (State::Loaded(current), _) => Ok(current),
+            (State::Broken, _) => self.renew(py, script, None),
+            (State::Unloaded, _) => Err(Failure::new(REQUEST_FAILED, format!("{} is not loaded", script.name), None)),
         }
+    }
+
+    /// Ends the old handler, reloads the module and makes a new one. Called under `changing`.
+    fn renew(&self, py: Python<'_>, script: &Script, old: Option<&Handler>) -> Result<Arc<Handler>, Failure> {
         self.set_state(State::Broken);
-        if let Err(failure) = old.terminate(py, 0) {
+        if let Some(Err(failure)) = old.map(|old| old.terminate(py, 0)) {
             failure.report(py);
         }
-        self.renew(py, script)
-    }
-
-    fn load_again(&self, py: Python<'_>, script: &Script) -> Result<Arc<Handler>, Failure> {
-        let _changing = self.changing(py);
-        match self.state() {
-            State::Loaded(current) => Ok(current),
-            State::Unloaded | State::Broken => self.renew(py, script),
-        }
-    }
-
-    /// Reloads the module and makes a new handler. Called under `changing`, with no handler in place.
-    fn renew(&self, py: Python<'_>, script: &Script) -> Result<Arc<Handler>, Failure> {
         let renewed = script.reload(py).and_then(|()| Handler::make(py, script));
-        let mut handler = renewed.map_err(|failure| Failure {
+        let handler = renewed.map_err(|failure| Failure {
             code: RELOAD_FAILED,
             headline: format!("the script could not be reloaded: {}", failure.headline),
             error: failure.error,
@@ -208,27 +197,38 @@ impl ExtensionHalf {
         if let Err(failure) = handler.version(py, None) {
             failure.report(py);
         }
+        Ok(self.install(py, handler))
+    }
+
+    /// Makes a handler and asks its version method, which may ask for a reload once.
+    fn load(&self, py: Python<'_>, script: &Script, info: &Bound<'_, VersionInfo>) -> Result<BOOL, Failure> {
+        if let State::Loaded(earlier) = self.state() {
+            self.set_state(State::Unloaded);
+            earlier.abandon(py);
+        }
+        let handler = Handler::make(py, script)?;
+        let (handler, result) = match handler.version(py, Some(info)) {
+            Err(failure) if failure.asks_for_reload(py) => {
+                let renewed = self.renew(py, script, Some(&handler))?;
+                let result = renewed.version(py, Some(info));
+                (renewed, result)
+            }
+            Ok(result) if result != FALSE => (self.install(py, handler), Ok(result)),
+            result => (Arc::new(handler), result),
+        };
+        if !matches!(result, Ok(result) if result != FALSE) {
+            self.set_state(State::Unloaded);
+            handler.abandon(py);
+        }
+        result
+    }
+
+    /// Puts a handler in its place, once its version method has run.
+    fn install(&self, py: Python<'_>, mut handler: Handler) -> Arc<Handler> {
         handler.settle(py);
         let handler = Arc::new(handler);
         self.set_state(State::Loaded(Arc::clone(&handler)));
-        Ok(handler)
-    }
-
-    fn load(&self, py: Python<'_>, script: &Script, info: Option<&Bound<'_, VersionInfo>>) -> Result<BOOL, Failure> {
-        let mut handler = Handler::make(py, script)?;
-        let result = handler.version(py, info)?;
-        handler.settle(py);
-        self.set_state(if result == FALSE { State::Unloaded } else { State::Loaded(Arc::new(handler)) });
-        Ok(result)
-    }
-
-    /// `GetExtensionVersion` itself may ask for a reload: the module is renewed and asked once more.
-    fn reload_if_asked(&self, py: Python<'_>, script: &Script, failure: Failure) -> Result<BOOL, Failure> {
-        if !failure.asks_for_reload(py) {
-            return Err(failure);
-        }
-        script.reload(py)?;
-        self.load(py, script, None)
+        handler
     }
 
     fn state(&self) -> State {
@@ -277,7 +277,7 @@ impl Handler {
     fn settle(&mut self, py: Python<'_>) {
         let object = self.object.bind(py);
         self.http_extension_proc = object.getattr("HttpExtensionProc").ok().map(Bound::unbind);
-        self.queue = pool_queue(py, object).ok().flatten();
+        self.queue = pool_queue(object).ok().flatten();
     }
 
     fn handle(&self, py: Python<'_>, block: &Bound<'_, ControlBlock>) -> Result<u32, Failure> {
@@ -288,6 +288,13 @@ impl Handler {
         };
         let result = result.map_err(|error| Failure::new(REQUEST_FAILED, format!("{METHOD} failed"), Some(error)))?;
         status(&result).ok_or_else(|| Failure::wrong_result(WRONG_RESULT, METHOD, &result))
+    }
+
+    /// Ends what a pool has started, for a handler that never came to be used.
+    fn abandon(&self, py: Python<'_>) {
+        if let Err(error) = end_pool(self.object.bind(py)) {
+            Failure::new(TERMINATE_FAILED, "the thread pool could not be ended", Some(error)).report(py);
+        }
     }
 
     fn terminate(&self, py: Python<'_>, flags: u32) -> Result<BOOL, Failure> {
@@ -329,18 +336,31 @@ fn status(result: &Bound<'_, PyAny>) -> Option<u32> {
     i32::try_from(number).ok().map(|number| number as u32)
 }
 
-/// The queue of a `ThreadPoolExtension` whose class leaves `HttpExtensionProc` alone.
-fn pool_queue(py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<Option<Arc<Queue>>> {
-    let modules = py.import("sys")?.getattr("modules")?;
+/// `pyisapi.threaded_extension`, for an object that is one of its pools.
+fn pool_module<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let modules = object.py().import("sys")?.getattr("modules")?;
     let Ok(module) = modules.get_item("pyisapi.threaded_extension") else { return Ok(None) };
-    let pool = module.getattr("ThreadPoolExtension")?;
-    if !object.is_instance(&pool)? {
-        return Ok(None);
-    }
+    Ok(object.is_instance(&module.getattr("ThreadPoolExtension")?)?.then_some(module))
+}
+
+/// The queue of a `ThreadPoolExtension` whose `HttpExtensionProc` is still the package's own.
+fn pool_queue(object: &Bound<'_, PyAny>) -> PyResult<Option<Arc<Queue>>> {
+    let Some(module) = pool_module(object)? else { return Ok(None) };
     let function = object.getattr("HttpExtensionProc")?.getattr("__func__")?;
-    if !function.is(&pool.getattr("HttpExtensionProc")?) {
+    if !function.is(&module.getattr("_queueing_http_extension_proc")?) {
         return Ok(None);
     }
     let port = object.getattr("io_req_port")?.cast_into::<CompletionPort>()?;
     Ok(Some(Arc::clone(&port.get().queue)))
+}
+
+/// Calls the package's own `TerminateExtension`: the script's might expect more than has been set up.
+fn end_pool(object: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Some(module) = pool_module(object)?
+        && object.hasattr("io_req_port")?
+    {
+        let terminate = module.getattr("ThreadPoolExtension")?.getattr("TerminateExtension")?;
+        terminate.call1((object, 0))?;
+    }
+    Ok(())
 }

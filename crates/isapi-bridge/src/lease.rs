@@ -9,12 +9,16 @@
 //! Any thread may call; none of the methods needs the interpreter, and those that call the server may block.
 
 use std::ffi::{CStr, c_char, c_void};
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use isapi_abi::httpext::{EXTENSION_CONTROL_BLOCK, HSE_REQ_DONE_WITH_SESSION};
+use isapi_abi::httpext::{EXTENSION_CONTROL_BLOCK, HSE_LOG_BUFFER_LEN, HSE_REQ_DONE_WITH_SESSION};
 use isapi_abi::win32::{ERROR_INSUFFICIENT_BUFFER, ERROR_INVALID_PARAMETER, ERROR_MORE_DATA};
+
+use pyo3::Python;
 
 use crate::arguments::Data;
 use crate::completion::{self, CompletionKey};
@@ -56,7 +60,9 @@ pub struct Lease {
     /// Body bytes that came before a failure of `ReadClient`: the next call delivers them.
     pub kept: Mutex<Vec<u8>>,
     /// What the outstanding asynchronous write sends; the server reads it until the completion.
-    pub sending: Mutex<Option<Data>>,
+    sending: Mutex<Option<Data>>,
+    /// Held while one of the block's two writable members is set.
+    members: Mutex<()>,
     /// The callback that `IOCompletion` registered.
     pub completion: Mutex<Option<CompletionKey>>,
 }
@@ -66,8 +72,51 @@ unsafe impl Send for Lease {}
 // SAFETY: as above; the server's callbacks may be called from any thread.
 unsafe impl Sync for Lease {}
 
-/// Proof that the request is alive, for as long as it exists.
+/// What leaving comes to.
+enum Step {
+    /// Nothing more to do.
+    Left,
+    /// The lease is to be closed now, with this status for the server if it has not been told.
+    Last(Option<u32>),
+}
+
+/// Proof that the request is alive, for as long as it exists. Not to be dropped with the interpreter held: the
+/// last one out tells the server.
 pub struct Entered<'a>(&'a Lease);
+
+/// As [`Entered`], for a moment's look with the interpreter held.
+pub struct Attached<'a, 'py> {
+    entered: ManuallyDrop<Entered<'a>>,
+    py: Python<'py>,
+}
+
+impl<'a> Deref for Attached<'a, '_> {
+    type Target = Entered<'a>;
+
+    fn deref(&self) -> &Entered<'a> {
+        &self.entered
+    }
+}
+
+impl Drop for Attached<'_, '_> {
+    fn drop(&mut self) {
+        let lease = self.entered.0;
+        if let Step::Last(done) = lease.step_out() {
+            // Whoever asked for the end has long returned; the server's refusal has nobody to go to.
+            self.py.detach(|| lease.close(done)).ok();
+        }
+    }
+}
+
+/// A string member of the control block.
+#[derive(Clone, Copy)]
+pub enum StringMember {
+    Method,
+    QueryString,
+    PathInfo,
+    PathTranslated,
+    ContentType,
+}
 
 impl Lease {
     /// Takes a lease on the request behind `block`.
@@ -84,6 +133,7 @@ impl Lease {
             body_read: AtomicU64::new(0),
             kept: Mutex::default(),
             sending: Mutex::new(None),
+            members: Mutex::new(()),
             completion: Mutex::new(None),
         }
     }
@@ -99,6 +149,11 @@ impl Lease {
         }
     }
 
+    /// As [`Lease::enter`], for a moment's look with the interpreter held.
+    pub fn enter_attached<'py>(&self, py: Python<'py>) -> Result<Attached<'_, 'py>, CallError> {
+        Ok(Attached { entered: ManuallyDrop::new(self.enter()?), py })
+    }
+
     /// Whether the request has ended.
     pub fn is_done(&self) -> bool {
         !matches!(*self.life(), Life::Open { .. })
@@ -110,28 +165,27 @@ impl Lease {
     }
 
     /// Ends the request by `DONE_WITH_SESSION`. With threads inside, the last of them tells the server.
+    ///
+    /// # Errors
+    /// When the request has ended before, or the server refuses; not when another thread tells it later.
     pub fn finish(&self, status: u32) -> Result<(), CallError> {
         {
             let mut life = self.life();
-            match *life {
-                Life::Open { inside: 0 } => *life = Life::Closed,
-                Life::Open { inside } => {
-                    *life = Life::Closing { inside, done: Some(status) };
-                    return Ok(());
-                }
-                Life::Closing { .. } | Life::Closed => return Err(CallError::Expired),
-            }
+            let Life::Open { inside } = *life else { return Err(CallError::Expired) };
+            // This thread counts as inside until the server has answered, so that `retire` waits for it.
+            *life = Life::Closing { inside: inside + 1, done: Some(status) };
         }
-        self.forward_done(status)
+        match self.step_out() {
+            Step::Last(done) => self.close(done),
+            Step::Left => Ok(()),
+        }
     }
 
     /// Ends the lease because the entry point returns; waits for threads that are inside.
     pub fn retire(&self) {
         let mut life = self.life();
-        match *life {
-            Life::Open { inside: 0 } => *life = Life::Closed,
-            Life::Open { inside } => *life = Life::Closing { inside, done: None },
-            Life::Closing { .. } | Life::Closed => {}
+        if let Life::Open { inside } = *life {
+            *life = if inside == 0 { Life::Closed } else { Life::Closing { inside, done: None } };
         }
         while matches!(*life, Life::Closing { .. }) {
             life = self.all_left.wait(life).unwrap_or_else(PoisonError::into_inner);
@@ -140,42 +194,46 @@ impl Lease {
         self.forget_completion();
     }
 
-    fn leave(&self) {
-        let mut life = self.life();
-        let done = match &mut *life {
-            Life::Open { inside } => {
-                *inside -= 1;
-                return;
-            }
-            Life::Closing { inside, .. } if *inside > 1 => {
-                *inside -= 1;
-                return;
-            }
-            Life::Closing { done, .. } => *done,
-            Life::Closed => return,
-        };
-        *life = Life::Closed;
-        drop(life);
-        if let Some(status) = done {
-            // Who asked for the end has long returned; the server's refusal has nobody to go to.
-            self.forward_done(status).ok();
+    /// One thread leaves. The last one out of a closing lease stays counted until it has called `close`.
+    fn step_out(&self) -> Step {
+        match &mut *self.life() {
+            Life::Open { inside } => *inside -= 1,
+            Life::Closing { inside, .. } if *inside > 1 => *inside -= 1,
+            Life::Closing { done, .. } => return Step::Last(done.take()),
+            Life::Closed => {}
         }
+        Step::Left
+    }
+
+    /// Tells the server of the end if that is due, and closes the lease. May block.
+    fn close(&self, done: Option<u32>) -> Result<(), CallError> {
+        let outcome = done.map_or(Ok(()), |status| self.forward_done(status));
+        *self.life() = Life::Closed;
         self.all_left.notify_all();
+        outcome
     }
 
     fn forward_done(&self, mut status: u32) -> Result<(), CallError> {
         self.forget_completion();
-        // SAFETY: the lease was open until now and only one thread gets here, so the block is still the request's.
-        unsafe {
-            self.support(HSE_REQ_DONE_WITH_SESSION, ptr::from_mut(&mut status).cast(), ptr::null_mut(), ptr::null_mut())
-        }
+        let status = ptr::from_mut(&mut status).cast();
+        // SAFETY: this thread still counts as inside, so the block is the request's until the server is told here.
+        unsafe { self.support(HSE_REQ_DONE_WITH_SESSION, status, ptr::null_mut(), ptr::null_mut()) }
     }
 
+    /// With a write outstanding the entry stays for its completion, which frees the buffer.
     fn forget_completion(&self) {
+        if self.sending().is_some() {
+            return;
+        }
         let key = self.completion.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(key) = key {
             completion::forget(key);
         }
+    }
+
+    /// The buffer of the outstanding asynchronous write.
+    pub fn sending(&self) -> MutexGuard<'_, Option<Data>> {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn life(&self) -> MutexGuard<'_, Life> {
@@ -211,7 +269,10 @@ impl Drop for Lease {
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        self.0.leave();
+        if let Step::Last(done) = self.0.step_out() {
+            // Whoever asked for the end has long returned; the server's refusal has nobody to go to.
+            self.0.close(done).ok();
+        }
     }
 }
 
@@ -226,10 +287,33 @@ impl Entered<'_> {
         self.0.answered.store(true, Ordering::Relaxed);
     }
 
+    /// Sets the status for the log.
+    pub fn set_status(&self, status: u32) {
+        let _alone = self.0.members.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the block is alive while `self` is; the lock keeps other writers away.
+        unsafe { (&raw mut (*self.0.block).dwHttpStatusCode).write(status) };
+    }
+
+    /// Sets the data for the log.
+    pub fn set_log_data(&self, data: [c_char; HSE_LOG_BUFFER_LEN as usize]) {
+        let _alone = self.0.members.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the block is alive while `self` is; the lock keeps other writers away.
+        unsafe { (&raw mut (*self.0.block).lpszLogData).write(data) };
+    }
+
     /// A string member, empty when the server gave NULL.
-    pub fn string(&self, member: impl FnOnce(&EXTENSION_CONTROL_BLOCK) -> *mut c_char) -> &[u8] {
-        // SAFETY: the block is alive while `self` is, and nobody else changes its members.
-        let text = member(unsafe { &*self.0.block });
+    pub fn string(&self, member: StringMember) -> &[u8] {
+        let block = self.0.block;
+        // SAFETY: the block is alive while `self` is, and nobody changes these members.
+        let text = unsafe {
+            match member {
+                StringMember::Method => (*block).lpszMethod,
+                StringMember::QueryString => (*block).lpszQueryString,
+                StringMember::PathInfo => (*block).lpszPathInfo,
+                StringMember::PathTranslated => (*block).lpszPathTranslated,
+                StringMember::ContentType => (*block).lpszContentType,
+            }
+        };
         if text.is_null() {
             return &[];
         }

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use isapi_abi::fence::fence;
+use isapi_abi::httpext::HSE_STATUS_ERROR;
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -71,6 +73,14 @@ struct Message {
 }
 
 impl Message {
+    /// The request that it carries, to be ended if nobody can.
+    fn lease(&self) -> Option<Arc<Lease>> {
+        match &self.payload {
+            Payload::Request(lease) => Some(Arc::clone(lease)),
+            Payload::Posted(_) => None,
+        }
+    }
+
     fn overlapped(self, py: Python<'_>) -> PyResult<Option<Py<Overlapped>>> {
         match self.payload {
             Payload::Posted(overlapped) => Ok(overlapped),
@@ -177,13 +187,19 @@ impl CompletionPort {
     /// Hands messages to `worker.extension.dispatch_map` until a shutdown message or the port's end.
     #[pyo3(signature = (worker, /))]
     fn run(&self, py: Python<'_>, worker: &Bound<'_, PyAny>) -> PyResult<()> {
-        while let Some(message) = self.queue.try_take().or_else(|| py.detach(|| self.queue.take(None))) {
+        while let Some(message) = self.next(py, worker)? {
             if message.key == SHUTDOWN && matches!(message.payload, Payload::Posted(None)) {
                 break;
             }
-            handle(py, worker, message);
-            if !worker.getattr(intern!(py, "running"))?.is_truthy()? {
-                break;
+            let lease = message.lease();
+            // A panic must not cost the worker, nor leave the client waiting.
+            let whole = fence(false, || {
+                handle(py, worker, message);
+                true
+            });
+            if let (false, Some(lease)) = (whole, lease) {
+                // It may have been ended before the panic.
+                py.detach(|| lease.finish(HSE_STATUS_ERROR)).ok();
             }
         }
         Ok(())
@@ -202,6 +218,19 @@ impl CompletionPort {
     fn close(&self) {
         self.queue.waiting().closed = true;
         self.queue.arrived.notify_all();
+    }
+}
+
+impl CompletionPort {
+    /// What the worker does next. One that is told to stop still takes what is queued, but waits no longer.
+    fn next(&self, py: Python<'_>, worker: &Bound<'_, PyAny>) -> PyResult<Option<Message>> {
+        if let Some(message) = self.queue.try_take() {
+            return Ok(Some(message));
+        }
+        if !worker.getattr(intern!(py, "running"))?.is_truthy()? {
+            return Ok(None);
+        }
+        Ok(py.detach(|| self.queue.take(None)))
     }
 }
 

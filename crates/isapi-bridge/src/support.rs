@@ -18,10 +18,10 @@ use isapi_abi::httpext::{
 use isapi_abi::{BOOL, FALSE, HANDLE, TRUE};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyFloat, PyString};
 
 use crate::arguments::{Data, Text};
-use crate::completion::{self, Operation, Transmission};
+use crate::completion::{self, Operation, Target, Transmission};
 use crate::control_block::ControlBlock;
 use crate::errors::{expired, extension_error};
 use crate::lease::{CallError, Entered, grow};
@@ -181,8 +181,8 @@ impl ControlBlock {
         callback: &Bound<'_, PyAny>,
         argument: Option<Py<PyAny>>,
     ) -> PyResult<()> {
-        let operation = self.operation(py, callback, argument, "IOCompletion", None)?;
-        py.detach(|| completion::register(operation))
+        let target = self.target(py, callback, argument)?;
+        py.detach(|| completion::register(&self.lease, target))
             .map_err(|error| extension_error(py, error, "ServerSupportFunction(HSE_REQ_IO_COMPLETION)"))
     }
 
@@ -196,7 +196,8 @@ impl ControlBlock {
     ) -> PyResult<()> {
         let flags = parts.flags;
         let transmission = transmission(parts, file)?;
-        let operation = self.operation(py, callback, Some(argument), "TransmitFile", Some(transmission))?;
+        let target = self.target(py, callback, Some(argument))?;
+        let operation = Operation::new(Arc::clone(&self.lease), target, Some(transmission));
         self.call(py, "ServerSupportFunction(HSE_REQ_TRANSMIT_FILE)", |entered| {
             let (key, operation) = completion::remember(operation);
             let started = start_transmission(entered, &operation);
@@ -208,27 +209,14 @@ impl ControlBlock {
         })
     }
 
-    fn operation(
-        &self,
-        py: Python<'_>,
-        callback: &Bound<'_, PyAny>,
-        argument: Option<Py<PyAny>>,
-        method: &'static str,
-        transmission: Option<Transmission>,
-    ) -> PyResult<Operation> {
+    fn target(&self, py: Python<'_>, callback: &Bound<'_, PyAny>, argument: Option<Py<PyAny>>) -> PyResult<Target> {
         if !callback.is_callable() {
             return Err(PyTypeError::new_err("the callback must be callable"));
         }
         if self.lease.is_done() {
             return Err(expired());
         }
-        Ok(Operation {
-            lease: Arc::clone(&self.lease),
-            callback: callback.clone().unbind(),
-            argument: argument.unwrap_or_else(|| py.None()),
-            method,
-            transmission,
-        })
+        Ok(Target { callback: callback.clone().unbind(), argument: argument.unwrap_or_else(|| py.None()) })
     }
 }
 
@@ -274,6 +262,7 @@ fn transmission(parts: Parts, file: &Bound<'_, PyAny>) -> PyResult<Transmission>
 fn file_handle(file: &Bound<'_, PyAny>) -> PyResult<HANDLE> {
     let number = match file.getattr("fileno") {
         Ok(fileno) if cfg!(unix) => fileno.call0()?,
+        _ if file.is_instance_of::<PyFloat>() => return Err(PyTypeError::new_err("hFile must be a file handle")),
         _ => file.call_method0("__int__").map_err(|_| PyTypeError::new_err("hFile must be a file handle"))?,
     };
     let bits = number.call_method1("__and__", (u64::MAX,))?.extract::<u64>()?;

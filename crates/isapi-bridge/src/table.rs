@@ -61,7 +61,7 @@ unsafe extern "system" fn http_extension_proc(script: *const OpaqueScript, block
 
 unsafe extern "system" fn terminate_extension(script: *const OpaqueScript, flags: u32) -> BOOL {
     // SAFETY: the loader passes what `open` returned.
-    fence(FALSE, || unsafe { with(script) }.extension.terminate(flags))
+    fence(FALSE, || unsafe { with(script).extension.terminate(with(script), flags) })
 }
 
 unsafe extern "system" fn get_filter_version(script: *const OpaqueScript, _version: *mut HTTP_FILTER_VERSION) -> BOOL {

@@ -20,7 +20,7 @@ use crate::start;
 
 /// What a freezing tool's program has set.
 struct Options {
-    module: String,
+    module: Option<String>,
     is_frozen: bool,
 }
 
@@ -35,7 +35,7 @@ unsafe impl Send for Open {}
 // SAFETY: as above.
 unsafe impl Sync for Open {}
 
-static OPTIONS: Mutex<Option<Options>> = Mutex::new(None);
+static OPTIONS: Mutex<Options> = Mutex::new(Options { module: None, is_frozen: false });
 static OPENING: Mutex<()> = Mutex::new(());
 static OPEN: OnceLock<Open> = OnceLock::new();
 
@@ -49,16 +49,16 @@ fn open() -> Result<&'static Open, LoadError> {
     let sidecar = Sidecar::read(&location.sidecar())?.unwrap_or_default();
     let table = start::bridge(&location, &sidecar)?;
     let script = open_script(table, &location, sidecar);
+    if script.is_null() {
+        return Err(LoadError::Open { library: location.library });
+    }
     Ok(OPEN.get_or_init(|| Open { table, script }))
 }
 
 fn open_script(table: &BridgeTable, location: &Location, sidecar: Sidecar) -> *const Script {
     let options = OPTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-    let (module, is_frozen) = match &*options {
-        Some(options) => (options.module.clone(), options.is_frozen),
-        None => (sidecar.module.unwrap_or_else(|| location.module.clone()), false),
-    };
-    let module = text(module);
+    let is_frozen = options.is_frozen;
+    let module = text(options.module.clone().or(sidecar.module).unwrap_or_else(|| location.module.clone()));
     let folder = text(location.folder().to_string_lossy().into_owned());
     let library = text(location.library.to_string_lossy().into_owned());
     let paths = text(sidecar.paths.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>().join("\n"));
@@ -84,8 +84,7 @@ fn text(text: String) -> CString {
 fn opening<R>(failure: R, call: impl FnOnce(&Open) -> R) -> R {
     fault::here();
     match open() {
-        Ok(open) if !open.script.is_null() => call(open),
-        Ok(_) => failure,
+        Ok(open) => call(open),
         Err(error) => {
             error.print();
             failure
@@ -96,7 +95,7 @@ fn opening<R>(failure: R, call: impl FnOnce(&Open) -> R) -> R {
 /// Runs `call` with the script if it is open.
 fn opened<R>(failure: R, call: impl FnOnce(&Open) -> R) -> R {
     fault::here();
-    OPEN.get().filter(|open| !open.script.is_null()).map_or(failure, call)
+    OPEN.get().map_or(failure, call)
 }
 
 /// `GetExtensionVersion` of the script.
@@ -188,15 +187,15 @@ pub extern "system" fn TerminateFilter(flags: u32) -> BOOL {
 pub unsafe extern "system" fn PyISAPISetOptions(module: *const c_char, is_frozen: BOOL) {
     fence((), || {
         fault::here();
-        if module.is_null() {
-            return;
-        }
-        // SAFETY: not NULL, so NUL-terminated.
-        let module = unsafe { CStr::from_ptr(module) }.to_string_lossy().into_owned();
-        if !module.is_empty() {
-            let options = Options { module, is_frozen: is_frozen != FALSE };
-            *OPTIONS.lock().unwrap_or_else(PoisonError::into_inner) = Some(options);
-        }
+        let module = if module.is_null() {
+            String::new()
+        } else {
+            // SAFETY: not NULL, so NUL-terminated.
+            unsafe { CStr::from_ptr(module) }.to_string_lossy().into_owned()
+        };
+        let options =
+            Options { module: Some(module).filter(|module| !module.is_empty()), is_frozen: is_frozen != FALSE };
+        *OPTIONS.lock().unwrap_or_else(PoisonError::into_inner) = options;
     });
 }
 

@@ -19,3 +19,4 @@ mod message;
 mod python;
 mod sidecar;
 mod start;
+mod start_lock;

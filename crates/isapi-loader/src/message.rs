@@ -22,6 +22,8 @@ pub enum LoadError {
     BridgeVersion { found: u32, expected: u32 },
     /// ISAPI0106: the sidecar file cannot be used.
     Sidecar { file: PathBuf, reason: String },
+    /// ISAPI0108: the bridge could not open the script.
+    Open { library: PathBuf },
     /// ISAPI0107: the loader's own file name gives no module name.
     OwnName { library: PathBuf },
 }
@@ -51,6 +53,13 @@ impl fmt::Display for LoadError {
                 "ISAPI0105 the installed pyisapi speaks version {found} and this loader {expected}: copy the loader of that pyisapi beside the script"
             ),
             Self::Sidecar { file, reason } => write!(out, "ISAPI0106 {}: {reason}", file.display()),
+            Self::Open { library } => {
+                write!(
+                    out,
+                    "ISAPI0108 {}: the bridge could not open the script; see the messages above",
+                    library.display()
+                )
+            }
             Self::OwnName { library } => write!(
                 out,
                 "ISAPI0107 {}: the file name gives no module name; expected _NAME.so beside NAME.py",

@@ -1,8 +1,7 @@
 //! libpython through function pointers: loading it, starting it, taking the bridge's table.
 //!
 //! Python is never finalised and its library never unloaded. If the process already runs Python it is
-//! shared. Two loaders may start at the same moment on two threads; a lock on the library's file, which is
-//! the one thing they have in common, lets only one of them start Python.
+//! shared.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -81,13 +80,9 @@ functions! {
     PyErr_PrintEx(c_int);
 }
 
-/// Starts Python as `interpreter` would, unless another loader has meanwhile done so.
+/// Starts Python as `interpreter` would. The caller holds the process's start lock.
 pub fn start(interpreter: &Interpreter) -> Result<Library, LoadError> {
     let library = Library::load(&interpreter.library)?;
-    let _alone = FileLock::take(&interpreter.library);
-    if library.is_initialized() {
-        return Ok(library);
-    }
     let failed = |reason: String| LoadError::Start { library: interpreter.library.clone(), reason };
     let program =
         CString::new(interpreter.program.as_os_str().as_bytes()).map_err(|error| failed(error.to_string()))?;
@@ -187,22 +182,6 @@ fn start_with_config(library: Library, program: &CStr) -> Result<(), String> {
         };
         free(config);
         outcome
-    }
-}
-
-/// A lock on a file, given back when dropped.
-struct FileLock {
-    _file: Option<std::fs::File>,
-}
-
-impl FileLock {
-    /// Waits for the lock. A file system without locks is no reason not to serve.
-    fn take(path: &Path) -> Self {
-        let file = std::fs::File::open(path).ok();
-        if let Some(file) = &file {
-            file.lock().ok();
-        }
-        Self { _file: file }
     }
 }
 

@@ -10,9 +10,11 @@ use crate::location::Location;
 use crate::message::LoadError;
 use crate::python::{self, Library};
 use crate::sidecar::Sidecar;
+use crate::start_lock::StartLock;
 
 /// Finds Python or takes the one that runs, and gets the bridge's table from it.
 pub fn bridge(location: &Location, sidecar: &Sidecar) -> Result<&'static BridgeTable, LoadError> {
+    let _alone = StartLock::take();
     if let Some(library) = Library::running() {
         return python::bridge_table(library, Path::new("the Python that the process already runs"));
     }

@@ -4,8 +4,8 @@ use std::net::{TcpListener, ToSocketAddrs};
 
 use crate::error::CliError;
 
-/// The variable in which a parent process names the socket that it hands down.
-const INHERITED: &str = "PYISAPI_LISTEN_FD";
+/// The variable in which a parent process names itself and the socket that it hands down, as `PID:DESCRIPTOR`.
+const INHERITED: &str = "PYISAPI_LISTEN_SOCKET";
 
 /// The inherited socket if there is one, else a new one.
 pub fn listen(host: &str, port: u16) -> Result<TcpListener, CliError> {
@@ -27,16 +27,25 @@ pub fn bind(host: &str, port: u16) -> Result<TcpListener, CliError> {
 pub fn hand_down(listener: &TcpListener) -> Result<(&'static str, String), CliError> {
     use std::os::fd::AsRawFd;
     rustix::io::fcntl_setfd(listener, rustix::io::FdFlags::empty()).map_err(|error| CliError::Spawn(error.into()))?;
-    Ok((INHERITED, listener.as_raw_fd().to_string()))
+    Ok((INHERITED, format!("{}:{}", std::process::id(), listener.as_raw_fd())))
 }
 
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "a descriptor that came through the environment")]
 fn inherited() -> Option<TcpListener> {
     use std::os::fd::FromRawFd;
-    let descriptor = std::env::var(INHERITED).ok()?.parse().ok()?;
-    // SAFETY: `hand_down` in the parent made this descriptor for us alone, and it is taken once.
-    Some(unsafe { TcpListener::from_raw_fd(descriptor) })
+    let handed = std::env::var(INHERITED).ok()?;
+    let (parent, descriptor) = handed.split_once(':')?;
+    // A process that a script starts inherits the variable too, but has another parent.
+    if parent.parse() != Ok(rustix::process::getppid()?.as_raw_nonzero().get()) {
+        return None;
+    }
+    let descriptor = descriptor.parse().ok()?;
+    // SAFETY: `hand_down` in the parent made this descriptor for this process, which takes it once.
+    let listener = unsafe { TcpListener::from_raw_fd(descriptor) };
+    // Processes that a script starts shall not keep the port.
+    rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::CLOEXEC).ok()?;
+    Some(listener)
 }
 
 #[cfg(not(unix))]

@@ -95,16 +95,19 @@ pub fn serve(arguments: &ServeArguments) -> Result<ExitCode, CliError> {
         // Before the address is known: whoever reads it may ask us to stop at once.
         let mut stop = StopSignals::receive()?;
         let server = Server::bind(options, listener)?;
-        let failures = server.preload().await;
+        let failures = tokio::select! {
+            failures = server.preload() => failures,
+            () = stop.next() => return Ok(ExitCode::SUCCESS),
+        };
         refuse_to_serve_nothing(&placed, &failures)?;
         announce(&server, &placed, &failures);
         let until = |asked: oneshot::Receiver<()>| server.run(async { asked.await.unwrap_or_default() });
         stop.run_until_asked_twice(until).await;
-        Ok::<_, CliError>(())
+        Ok(ExitCode::SUCCESS)
     });
     // Threads that are still inside a handler would be waited for otherwise.
     runtime.shutdown_background();
-    outcome.map(|()| ExitCode::SUCCESS)
+    outcome
 }
 
 /// One script that does not load is the end; of several, the others are served.

@@ -120,15 +120,19 @@ async fn exit_of(child: &mut Option<Child>) {
     }
 }
 
-/// Asks the child to stop, and once more, which means at once, when its requests take too long for a developer.
+/// Asks the child to stop; once more, which means at once, when its requests take too long for a developer; and
+/// ends it when even that is not heard.
 async fn end(child: Option<Child>) {
     let Some(mut child) = child else { return };
     terminate(&child);
-    if timeout(PATIENCE, child.wait()).await.is_err() {
-        terminate(&child);
-        if let Err(error) = child.wait().await {
-            tracing::error!("the server process could not be waited for: {error}");
-        }
+    if timeout(PATIENCE, child.wait()).await.is_ok() {
+        return;
+    }
+    terminate(&child);
+    if timeout(PATIENCE, child.wait()).await.is_err()
+        && let Err(error) = child.kill().await
+    {
+        tracing::error!("the server process could not be ended: {error}");
     }
 }
 
