@@ -15,7 +15,8 @@ use pyo3::types::PyBytes;
 
 use crate::arguments::{Data, Given, Int32, Text, copy_description_cut};
 use crate::errors::{expired, extension_error};
-use crate::lease::{Attached, CallError, Entered, Lease, StringMember};
+use crate::lease::{Attached, CallError, Entered, Lease};
+use crate::server_calls::StringMember;
 
 /// `cbTotalBytes` when the length is not known.
 const UNKNOWN_LENGTH: u32 = u32::MAX;

@@ -23,6 +23,8 @@ mod failure;
 mod lease;
 mod port;
 mod script;
+#[expect(unsafe_code, reason = "calls the server's functions")]
+mod server_calls;
 #[expect(unsafe_code, reason = "structs for the server's requests")]
 mod support;
 #[expect(unsafe_code, reason = "C entry points")]

@@ -24,7 +24,8 @@ use crate::arguments::{Data, Text};
 use crate::completion::{self, Operation, Target, Transmission};
 use crate::control_block::ControlBlock;
 use crate::errors::{expired, extension_error};
-use crate::lease::{CallError, Entered, grow};
+use crate::lease::{CallError, Entered};
+use crate::server_calls::grow;
 
 /// What `TransmitFile` sends around and from the file.
 pub struct Parts {
