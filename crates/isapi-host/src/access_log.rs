@@ -81,22 +81,50 @@ impl AccessLog {
 
 /// The life of the writing thread: writes what is there, then flushes, then waits.
 fn write_lines(output: Box<dyn Write + Send>, lines: &Receiver<String>) {
-    let mut output = BufWriter::new(output);
+    let mut output = Output { buffer: BufWriter::new(output), failing: false };
     let date = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S");
     let head = format!("#Software: {SERVER_SOFTWARE}\n#Version: 1.0\n#Date: {date}\n#Fields: {FIELDS}\n");
     let mut next = Ok(head);
     while let Ok(line) = next {
-        let written = output.write_all(line.as_bytes());
+        output.write(&line);
         next = match lines.try_recv() {
             Err(TryRecvError::Empty) => {
-                if let Err(error) = written.and_then(|()| output.flush()) {
-                    tracing::error!("ISAPI0319 cannot write the access log: {error}");
-                }
+                output.flush();
                 lines.recv()
             }
             Ok(line) => Ok(line),
             Err(TryRecvError::Disconnected) => Err(RecvError),
         };
+    }
+    output.flush();
+}
+
+/// Where lines are written, and whether that works.
+struct Output<W: Write> {
+    buffer: BufWriter<W>,
+    /// The last attempt to get lines out failed, which has been reported.
+    failing: bool,
+}
+
+impl<W: Write> Output<W> {
+    fn write(&mut self, line: &str) {
+        if let Err(error) = self.buffer.write_all(line.as_bytes()) {
+            self.failed(&error);
+        }
+    }
+
+    fn flush(&mut self) {
+        match self.buffer.flush() {
+            Ok(()) => self.failing = false,
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Reports the first failure of a run; until lines get out again, the others say nothing new.
+    fn failed(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::error!("ISAPI0319 cannot write the access log: {error}");
+        }
     }
 }
 
@@ -222,6 +250,39 @@ fn field(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A disk that is full for a while.
+    struct Disk {
+        full: bool,
+        written: Vec<u8>,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.full {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.written.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_failed_write_is_noticed_until_lines_get_out_again() {
+        let disk = Disk { full: true, written: Vec::new() };
+        let mut output = Output { buffer: BufWriter::with_capacity(4, disk), failing: false };
+        output.write("a line longer than the buffer\n");
+        assert!(output.failing);
+        output.write("b\n");
+        assert!(output.failing, "what is only buffered has not got out");
+        output.buffer.get_mut().full = false;
+        output.flush();
+        assert!(!output.failing && output.buffer.get_ref().written == b"b\n");
+    }
 
     #[test]
     fn a_field_is_one_word_of_harmless_characters() {

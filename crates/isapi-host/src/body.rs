@@ -92,7 +92,11 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        let complete = self.ended || self.is_end_stream() || self.due.is_some_and(|due| self.sent >= due);
+        let all_sent = self.due.is_some_and(|due| self.sent >= due);
+        if all_sent && let Source::Pipe(body) = &mut self.source {
+            body.satisfy();
+        }
+        let complete = self.ended || self.is_end_stream() || all_sent;
         self.access.ended(self.sent, complete);
     }
 }

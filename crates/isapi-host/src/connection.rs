@@ -21,6 +21,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Sleep, sleep, timeout};
 
 use crate::host::Host;
+use crate::link::{self, Existence, Link};
 use crate::options::Timeouts;
 use crate::site;
 
@@ -48,10 +49,12 @@ where
     let timeouts = host.timeouts;
     let phase = Arc::new(Phase::default());
     let stream = TokioIo::new(TimedStream::new(stream, Arc::clone(&phase), timeouts));
-    let entering = Arc::clone(&phase);
+    let existence = Existence(Arc::default());
+    let (entering, link) = (Arc::clone(&phase), Arc::clone(&existence.0));
+    let service_host = Arc::clone(&host);
     let service = service_fn(move |request| {
-        let turn = entering.enter_request(&request);
-        site::answer(Arc::clone(&host), peers, turn, request)
+        let turn = entering.enter_request(&request, &link);
+        site::answer(Arc::clone(&service_host), peers, turn, request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -60,16 +63,34 @@ where
         .title_case_headers(true)
         .serve_connection(stream, service);
     let mut connection = pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = stopped_and_not_new(&mut stop, &phase) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut stopping = pin!(stopped_and_not_new(&mut stop, &phase));
+    let (mut asked, mut told) = (None, false);
+    let result = loop {
+        tokio::select! {
+            // What a request asks of the connection comes before the request's end.
+            biased;
+            request = existence.0.asked(asked) => match request {
+                // What is left of the connection is dropped, and its socket closed, without another word.
+                link::Request::Cut => break Ok(()),
+                link::Request::Last => {
+                    asked = Some(request);
+                    connection.as_mut().graceful_shutdown();
+                }
+            },
+            result = connection.as_mut() => break result,
+            () = stopping.as_mut(), if !told => {
+                told = true;
+                connection.as_mut().graceful_shutdown();
+            }
         }
     };
     if let Err(error) = result {
         // A client that goes away or sends nonsense is everyday business; hyper has answered what it could.
         tracing::debug!("the connection from {} ended: {error}", peers.remote);
+        if error.is_parse() {
+            let status = if error.is_parse_too_large() { 431 } else { 400 };
+            site::log_refused_by_parser(host, peers, status);
+        }
     }
 }
 
@@ -102,20 +123,30 @@ pub(crate) struct Phase {
 }
 
 impl Phase {
-    fn enter_request(self: &Arc<Self>, request: &Request<Incoming>) -> Turn {
+    fn enter_request(self: &Arc<Self>, request: &Request<Incoming>, link: &Arc<Link>) -> Turn {
         self.first_request.notify_one();
         self.now.store(REQUEST, Ordering::Relaxed);
         self.had_body.store(!request.body().is_end_stream(), Ordering::Relaxed);
-        Turn(Arc::clone(self))
+        Turn { phase: Arc::clone(self), link: Arc::clone(link) }
     }
 }
 
 /// Held while a request is answered, until its response has been sent or given up.
-pub(crate) struct Turn(Arc<Phase>);
+pub(crate) struct Turn {
+    phase: Arc<Phase>,
+    link: Arc<Link>,
+}
+
+impl Turn {
+    /// The connection.
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+}
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.now.store(IDLE, Ordering::Relaxed);
+        self.phase.now.store(IDLE, Ordering::Relaxed);
     }
 }
 

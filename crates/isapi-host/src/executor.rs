@@ -1,4 +1,4 @@
-//! The seam: on which thread native code runs. Nothing else in the host knows.
+//! The seam: on which thread native code runs while the server serves. Nothing else in the host knows.
 //!
 //! Today's one policy is a pool of named threads (`isapi-1` …). The thread that became idle last takes the next job, so
 //! that fast handlers stay on few, warm threads. As many threads as processors start at once; more, up to the maximum,
@@ -80,7 +80,7 @@ struct State {
 enum Watcher {
     #[default]
     NotStarted,
-    /// No job waits.
+    /// No job waits, or no thread can be started any more.
     Asleep,
     Awake,
 }
@@ -196,7 +196,7 @@ impl Pool {
                     self.start_thread(&mut state);
                 }
             }
-            while state.waiting() == 0 {
+            while state.waiting() == 0 || state.threads >= self.options.max_threads {
                 state.watcher = Watcher::Asleep;
                 state = wait_anyway(&self.watch, state);
             }

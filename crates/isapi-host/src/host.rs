@@ -1,6 +1,7 @@
 //! What all connections of one server share.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub(crate) struct Host {
     /// For native threads that wait for the network.
     pub(crate) runtime: Handle,
     pub(crate) live: Live,
+    /// The most requests for extensions at a time.
+    pub(crate) max_requests: usize,
 }
 
 impl Host {
@@ -30,9 +33,26 @@ impl Host {
     pub(crate) fn physical_path(&self, url_path: &str) -> PathBuf {
         self.site.resolve(url_path).physical_path
     }
+
+    /// A seat for one more request, if there is one.
+    pub(crate) fn admit(self: &Arc<Self>) -> Option<Seat> {
+        let before = self.live.add();
+        // Dropped if it is one too many.
+        let seat = Seat(Arc::clone(self));
+        (before < self.max_requests).then_some(seat)
+    }
 }
 
-/// How many sessions of this server live, and a signal when it becomes none.
+/// The place of one request for an extension; dropping it makes room.
+pub(crate) struct Seat(Arc<Host>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.live.remove();
+    }
+}
+
+/// How many requests for extensions this server has in hand, and a signal when it becomes none.
 #[derive(Default)]
 pub(crate) struct Live {
     count: AtomicUsize,
@@ -40,11 +60,12 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn add(&self) {
-        self.count.fetch_add(1, Ordering::AcqRel);
+    /// Counts one more; says how many there were.
+    fn add(&self) -> usize {
+        self.count.fetch_add(1, Ordering::AcqRel)
     }
 
-    pub(crate) fn remove(&self) {
+    fn remove(&self) {
         if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.none.notify_waiters();
         }

@@ -12,8 +12,8 @@
 //! writes goes through a pipe back to the I/O task. Filters will stand between `connection` and `site`, in a module
 //! `pipeline`; TLS between `listen` and `connection`, which takes any stream.
 //!
-//! The host knows neither Python nor what a library does. Native code runs on threads of the executor only, and
-//! nothing that a client or a library does may end the server.
+//! The host knows neither Python nor what a library does. Native code runs on threads of the executor only, but for
+//! the end of all libraries, which has threads of its own. Nothing that a client or a library does may end the server.
 #![deny(unsafe_code)]
 
 mod access_log;
@@ -24,6 +24,7 @@ mod error_page;
 mod executor;
 mod extension;
 mod host;
+mod link;
 mod listen;
 mod lock;
 mod options;

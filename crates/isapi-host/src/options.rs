@@ -15,6 +15,9 @@ pub struct ServerOptions {
     pub site: Site,
     /// The threads for native code.
     pub executor: ExecutorOptions,
+    /// The most requests that extensions have in hand at a time, those included that wait for a thread and those that
+    /// an extension answers later; one more is refused with 503.
+    pub max_requests: usize,
     /// How long unfinished requests may go on when the server stops.
     pub grace: Duration,
     /// The access log, if one is wanted.
@@ -30,6 +33,7 @@ impl ServerOptions {
         ServerOptions {
             site,
             executor: ExecutorOptions::default(),
+            max_requests: 5000,
             grace: Duration::from_secs(30),
             access_log: None,
             timeouts: Timeouts::default(),
@@ -59,6 +63,10 @@ pub struct Timeouts {
     pub keep_alive: Duration,
     /// Without sending anything of a body that is due.
     pub body_idle: Duration,
+    /// The least bytes per second of a body, averaged over the time that is spent waiting for it; 0 is no limit.
+    pub body_min_rate: u32,
+    /// How long a body may be waited for before the rate counts.
+    pub body_rate_after: Duration,
     /// Without taking anything of a response.
     pub send_idle: Duration,
 }
@@ -66,6 +74,13 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         let idle = Duration::from_secs(120);
-        Timeouts { header_read: Duration::from_secs(30), keep_alive: idle, body_idle: idle, send_idle: idle }
+        Timeouts {
+            header_read: Duration::from_secs(30),
+            keep_alive: idle,
+            body_idle: idle,
+            body_min_rate: 240,
+            body_rate_after: Duration::from_secs(20),
+            send_idle: idle,
+        }
     }
 }

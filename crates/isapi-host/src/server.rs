@@ -21,7 +21,7 @@ use crate::host::{Host, Live};
 use crate::listen::{self, Listen};
 use crate::options::ServerOptions;
 
-/// How long a TerminateExtension may take.
+/// How long the TerminateExtension of all libraries may take together.
 const TERMINATE_LIMIT: Duration = Duration::from_secs(30);
 /// How long requests get to notice that their connection was cut.
 const AFTER_CUT: Duration = Duration::from_secs(1);
@@ -56,6 +56,7 @@ impl Server {
             access_log,
             runtime: Handle::current(),
             live: Live::default(),
+            max_requests: options.max_requests,
         };
         Ok(Server { host: Arc::new(host), listener, local_addr, libraries, grace: options.grace })
     }

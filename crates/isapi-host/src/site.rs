@@ -17,6 +17,7 @@ use crate::body::{ResponseBody, Source};
 use crate::connection::{Peers, Turn};
 use crate::extension;
 use crate::host::Host;
+use crate::link::Link;
 use crate::server_variables::SERVER_SOFTWARE;
 use crate::static_file::{self, Found};
 use crate::{error_page, request_path};
@@ -74,6 +75,10 @@ pub(crate) async fn answer(
     turn: Turn,
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, ConnectionCut> {
+    if turn.link().is_closing() {
+        // It came right behind a response that ends the connection.
+        return Err(ConnectionCut);
+    }
     let access = Arc::new(AccessRecord::new(Arc::clone(&host), request_line(&request, peers)));
     let exchange = Exchange { host: Arc::clone(&host), peers, method: request.method().clone(), access, turn };
     let path = match check(&host, &request) {
@@ -111,6 +116,24 @@ fn request_line(request: &Request<Incoming>, peers: Peers) -> RequestLine {
         user_agent: header(header::USER_AGENT),
         referer: header(header::REFERER),
     }
+}
+
+/// Logs a request whose head could not be read, which was answered without us.
+pub(crate) fn log_refused_by_parser(host: Arc<Host>, peers: Peers, status: u16) {
+    let unknown = String::new;
+    let Peers { local, remote } = peers;
+    let line = RequestLine {
+        method: unknown(),
+        path: unknown(),
+        query: unknown(),
+        local,
+        remote,
+        user_agent: unknown(),
+        referer: unknown(),
+    };
+    let access = AccessRecord::new(host, line);
+    access.status(status);
+    access.ended(0, true);
 }
 
 /// Checks the request's limits and returns its decoded path.
@@ -191,6 +214,11 @@ impl Exchange {
         let server = HeaderValue::from_static(SERVER_SOFTWARE);
         parts.headers.entry(header::SERVER).or_insert(server);
         ResponseBody::respond(parts, source, &self.method, self.access, self.turn)
+    }
+
+    /// The connection that the request came over.
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        self.turn.link()
     }
 
     /// Answers with a page that says why not.

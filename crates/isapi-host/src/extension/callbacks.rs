@@ -77,7 +77,8 @@ pub(super) unsafe extern "system" fn read_client(conn: HCONN, buffer: *mut c_voi
     answer(|| {
         let session = session(conn)?;
         // SAFETY: the contract makes `size` a number, and the size of `buffer`, which is the host's until we return.
-        let buffer = unsafe { raw::bytes_mut(buffer, raw::read(size)?) }?;
+        // It need not be initialised.
+        let buffer = unsafe { raw::room(buffer, raw::read(size)?) }?;
         let count = session.read(buffer)?;
         // SAFETY: as above; the count is at most what `size` held.
         unsafe { raw::write(size, u32::try_from(count).unwrap_or(u32::MAX)) }

@@ -1,7 +1,8 @@
 //! Asynchronous operations of one session: the registered callback, and at most one operation outstanding.
 //!
-//! Each accepted operation is completed exactly once, unless the session ends first. This module only keeps the
-//! books, under the session's lock; the call of the callback is made by the session, on an executor thread.
+//! Each accepted operation is completed exactly once; one that is outstanding when the session ends is completed as
+//! aborted. It reports to its own callback if it brought one, or else to the one that is registered at its end. This
+//! module only keeps the books; the call of the callback is made by the session, on an executor thread.
 #![expect(unsafe_code, reason = "a context pointer of the module crosses threads, and its callback is called")]
 
 use std::ffi::c_void;
@@ -38,11 +39,27 @@ impl Callback {
     }
 }
 
+/// One operation.
+pub(crate) struct Operation {
+    /// The callback it brought, instead of the registered one.
+    pub(crate) own: Option<Callback>,
+    /// Bytes of it are still to be queued, so that a response that ends now lacks them.
+    pub(crate) partial: bool,
+}
+
+/// The operation that the end of a session found outstanding.
+pub(crate) struct Aborted {
+    /// Whom to tell.
+    pub(crate) callback: Option<Callback>,
+    /// See [`Operation::partial`].
+    pub(crate) partial: bool,
+}
+
 /// The books of one session.
 #[derive(Default)]
 pub(crate) struct Completions {
     registered: Option<Callback>,
-    outstanding: Option<Callback>,
+    outstanding: Option<Operation>,
     /// The session is done: nothing starts and nothing is reported any more.
     closed: bool,
 }
@@ -53,16 +70,16 @@ impl Completions {
         self.registered = callback;
     }
 
-    /// Notes the start of an operation that will report to `own`, or else to the registered callback.
+    /// Notes the start of an operation.
     ///
     /// # Errors
     /// 87 when there is nothing to report to, another operation is outstanding, or the session is done.
-    pub(crate) fn start(&mut self, own: Option<Callback>) -> Result<(), Win32Error> {
-        let callback = own.or(self.registered).ok_or(Win32Error::INVALID_PARAMETER)?;
-        if self.closed || self.outstanding.is_some() {
+    pub(crate) fn start(&mut self, operation: Operation) -> Result<(), Win32Error> {
+        let has_callback = operation.own.or(self.registered).is_some();
+        if !has_callback || self.closed || self.outstanding.is_some() {
             return Err(Win32Error::INVALID_PARAMETER);
         }
-        self.outstanding = Some(callback);
+        self.outstanding = Some(operation);
         Ok(())
     }
 
@@ -71,13 +88,22 @@ impl Completions {
         self.outstanding = None;
     }
 
-    /// Ends the outstanding operation; the caller reports to the callback returned.
-    pub(crate) fn complete(&mut self) -> Option<Callback> {
-        self.outstanding.take()
+    /// The outstanding operation has queued its last byte.
+    pub(crate) fn all_queued(&mut self) {
+        if let Some(operation) = &mut self.outstanding {
+            operation.partial = false;
+        }
     }
 
-    /// Ends everything: nothing is reported from now on.
-    pub(crate) fn close(&mut self) {
-        *self = Completions { closed: true, ..Completions::default() };
+    /// Ends the outstanding operation; the caller reports to the callback returned.
+    pub(crate) fn complete(&mut self) -> Option<Callback> {
+        self.outstanding.take()?.own.or(self.registered)
+    }
+
+    /// Ends everything; the caller reports the operation that is aborted by it.
+    pub(crate) fn close(&mut self) -> Option<Aborted> {
+        let Completions { registered, outstanding, .. } =
+            std::mem::replace(self, Completions { closed: true, ..Completions::default() });
+        outstanding.map(|Operation { own, partial }| Aborted { callback: own.or(registered), partial })
     }
 }

@@ -10,12 +10,11 @@ use hyper::body::Incoming;
 use isapi_config::{Resolution, Selection};
 use tokio::sync::oneshot;
 
-use super::library::Extension;
 use super::pipe::{Pipe, PipeBody};
-use super::request_body::{BodyLimits, ReadAheadError, RequestBody};
+use super::request_body::{BodyError, BodyLimits, RequestBody};
 use super::request_facts::{Place, RequestFacts};
 use super::response::Start;
-use super::response_head::ResponseHead;
+use super::response_head::{BodyFraming, ResponseHead};
 use super::session::{Parts, Session};
 use crate::body::{ResponseBody, Source};
 use crate::error::HostError;
@@ -50,9 +49,15 @@ pub(crate) async fn answer(
         Ok(extension) => extension,
         Err(error) => return Ok(exchange.cannot_load(&error)),
     };
+    let Some(seat) = host.admit() else {
+        let (library, method, path) = (target.library.display(), &exchange.method, request.uri().path());
+        tracing::warn!(
+            "ISAPI0312 too many requests are in progress; {library} for {method} {path} is answered with 503"
+        );
+        return Ok(exchange.busy());
+    };
     let (parts, incoming) = request.into_parts();
-    let limits =
-        BodyLimits { max_length: host.site.limits().max_allowed_content_length, idle: host.timeouts.body_idle };
+    let limits = BodyLimits::new(host.site.limits().max_allowed_content_length, &host.timeouts);
     let body = match RequestBody::read_ahead(incoming, limits).await {
         Ok(body) => body,
         Err(error) => return Ok(exchange.refuse(refusal(error))),
@@ -62,7 +67,8 @@ pub(crate) async fn answer(
     let pipe = Arc::new(Pipe::default());
     let reader = PipeBody::new(Arc::clone(&pipe));
     let access = Arc::clone(&exchange.access);
-    let parts = Parts { host: Arc::clone(host), extension, facts, body, pipe, hand_over, access };
+    let link = Arc::clone(exchange.link());
+    let parts = Parts { host: Arc::clone(host), extension, facts, body, pipe, link, hand_over, access, seat };
     if !run(host, Session::enter(parts)) {
         return Ok(exchange.busy());
     }
@@ -90,11 +96,11 @@ fn run(host: &Host, session: Arc<Session>) -> bool {
     accepted
 }
 
-fn refusal(error: ReadAheadError) -> Refusal {
+fn refusal(error: BodyError) -> Refusal {
     match error {
-        ReadAheadError::TooLarge => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, 1, "The request is too large."),
-        ReadAheadError::TimedOut => Refusal::new(StatusCode::REQUEST_TIMEOUT, 0, "The request took too long."),
-        ReadAheadError::Broken => Refusal::new(StatusCode::BAD_REQUEST, 0, "The request is malformed."),
+        BodyError::TooLarge => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, 1, "The request is too large."),
+        BodyError::TimedOut => Refusal::new(StatusCode::REQUEST_TIMEOUT, 0, "The request took too long."),
+        BodyError::Broken => Refusal::new(StatusCode::BAD_REQUEST, 0, "The request is malformed."),
     }
     .closing()
 }
@@ -104,6 +110,10 @@ fn respond(exchange: Exchange, head: ResponseHead, reader: PipeBody) -> Response
     (parts.status, parts.headers) = (head.status, head.headers);
     if head.close {
         parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if head.framing == BodyFraming::OwnChunks {
+        // Said in the head, chunks stay chunks however short the body; where there can be none, hyper leaves it out.
+        parts.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     if let Some(reason) = head.reason {
         parts.extensions.insert(reason);
@@ -186,26 +196,5 @@ impl Exchange {
         let mut response = self.refuse(BUSY);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         response
-    }
-}
-
-/// The extensions of a host that are loaded are told that the server ends; each gets at most `limit`.
-pub(crate) async fn terminate_all(host: &Host, limit: std::time::Duration) {
-    for extension in host.extensions.loaded() {
-        terminate(host, extension, limit).await;
-    }
-}
-
-async fn terminate(host: &Host, extension: Arc<Extension>, limit: std::time::Duration) {
-    let (done, ended) = oneshot::channel();
-    let job = Arc::clone(&extension);
-    host.executor.resume(move || {
-        job.terminate();
-        // The receiver may have stopped waiting.
-        let _ = done.send(());
-    });
-    if tokio::time::timeout(limit, ended).await.is_err() {
-        let path = extension.path().display();
-        tracing::error!("ISAPI0324 TerminateExtension of {path} did not return within {} s", limit.as_secs());
     }
 }

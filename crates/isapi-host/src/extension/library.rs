@@ -1,7 +1,7 @@
 //! A loaded extension library: dlopen, the three exports, the handshake, and the calls into it.
 //!
-//! All of it runs on threads of the executor. A library stays loaded until the process ends, since a module may have
-//! started threads; so its code never goes away under a call.
+//! All of it runs on threads of the executor, but for TerminateExtension (`termination.rs`). A library stays loaded
+//! until the process ends, since a module may have started threads; so its code never goes away under a call.
 #![expect(unsafe_code, reason = "loads a library and calls its exports")]
 
 use std::ffi::{CStr, c_char};

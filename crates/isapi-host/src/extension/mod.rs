@@ -9,6 +9,7 @@ mod chunked;
 mod completion;
 mod control_block;
 mod dispatch;
+mod framing;
 mod implicit_head;
 mod library;
 pub(crate) mod pipe;
@@ -21,7 +22,9 @@ mod response_head;
 mod session;
 pub(crate) mod sessions;
 mod support;
+mod termination;
 mod transmit;
 mod win32;
 
-pub(crate) use dispatch::{Target, answer, terminate_all};
+pub(crate) use dispatch::{Target, answer};
+pub(crate) use termination::terminate_all;

@@ -1,8 +1,9 @@
 //! The pipe of a response's body, from native threads that block to the I/O task that must not.
 //!
 //! [`Pipe`] is the writing end, shared by everything that holds the session; [`PipeBody`] the reading end, a body
-//! for hyper. At most [`HIGH_WATER`] bytes wait before writers block. Dropping the reading end (the client went
-//! away) wakes the writers and fails them from then on. No lock is held while foreign code runs.
+//! for hyper. At most [`HIGH_WATER`] bytes wait before writers block. Dropping the reading end wakes the writers: they
+//! fail from then on when the client went away, and write into the void when it has all that the response can have
+//! (HEAD, 204, a `Content-Length` reached). No lock is held while foreign code runs.
 
 use std::collections::VecDeque;
 use std::io;
@@ -47,7 +48,7 @@ struct State {
     chunks: VecDeque<Bytes>,
     queued: usize,
     end: End,
-    client_gone: bool,
+    reading: Reading,
     /// The reader has been given one more turn to flush before it sees the cut.
     cut_announced: bool,
     reader: Option<Waker>,
@@ -62,11 +63,22 @@ enum End {
     Cut,
 }
 
+/// What became of the reading end.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    #[default]
+    On,
+    /// It was dropped because nothing more can be sent. What is written is dropped too.
+    Satisfied,
+    /// It was dropped because the client has gone.
+    Gone,
+}
+
 impl State {
     fn check(&self) -> Result<(), WriteFailure> {
-        match (self.end, self.client_gone) {
-            (End::Open, false) => Ok(()),
-            (End::Open, true) => Err(WriteFailure::ClientGone),
+        match (self.end, self.reading) {
+            (End::Open, Reading::On | Reading::Satisfied) => Ok(()),
+            (End::Open, Reading::Gone) => Err(WriteFailure::ClientGone),
             // The reader drops its end behind the last byte, which says nothing about the client.
             (End::Finished, _) => Err(WriteFailure::Ended),
             (End::Cut, _) => Err(WriteFailure::Cut),
@@ -74,7 +86,7 @@ impl State {
     }
 
     fn push(&mut self, chunk: Bytes) -> Option<Waker> {
-        if chunk.is_empty() {
+        if chunk.is_empty() || self.reading != Reading::On {
             return None;
         }
         self.queued += chunk.len();
@@ -84,19 +96,19 @@ impl State {
 }
 
 impl Pipe {
-    /// Queues a copy of `data`, piece by piece, and blocks while more than [`HIGH_WATER`] bytes wait.
+    /// Whether a write would be taken.
+    ///
+    /// # Errors
+    /// When the client has gone, or the response has been ended.
+    pub(crate) fn check(&self) -> Result<(), WriteFailure> {
+        self.state.lock_anyway().check()
+    }
+
+    /// Blocks while more than [`HIGH_WATER`] bytes wait, then queues a copy of `piece`, which stays in one piece.
     ///
     /// # Errors
     /// When the client has gone, or takes nothing for `limit`, or the response has been ended.
-    pub(crate) fn write(&self, data: &[u8], limit: Duration) -> Result<(), WriteFailure> {
-        self.state.lock_anyway().check()?;
-        for piece in data.chunks(HIGH_WATER) {
-            self.write_piece(piece, limit)?;
-        }
-        Ok(())
-    }
-
-    fn write_piece(&self, piece: &[u8], limit: Duration) -> Result<(), WriteFailure> {
+    pub(crate) fn write(&self, piece: &[u8], limit: Duration) -> Result<(), WriteFailure> {
         let mut state = self.state.lock_anyway();
         loop {
             state.check()?;
@@ -181,19 +193,19 @@ impl Pipe {
     /// Whether the client is there and the response has not been cut.
     pub(crate) fn is_connected(&self) -> bool {
         let state = self.state.lock_anyway();
-        !state.client_gone && state.end != End::Cut
+        state.reading != Reading::Gone && state.end != End::Cut
     }
 
-    fn client_gone(&self) {
+    fn reader_left(&self, satisfied: bool) {
         let mut state = self.state.lock_anyway();
-        state.client_gone = true;
+        state.reading = if satisfied { Reading::Satisfied } else { Reading::Gone };
         state.chunks.clear();
         state.queued = 0;
         let when_taken = state.when_taken.take();
         drop(state);
         self.room.notify_all();
         if let Some(when_taken) = when_taken {
-            when_taken(Err(WriteFailure::ClientGone));
+            when_taken(if satisfied { Ok(()) } else { Err(WriteFailure::ClientGone) });
         }
     }
 
@@ -234,18 +246,27 @@ fn wake(reader: Option<Waker>) {
     }
 }
 
-/// The reading end, a response body for hyper. Dropping it tells the writers that the client has gone.
-pub(crate) struct PipeBody(Arc<Pipe>);
+/// The reading end, a response body for hyper. Dropping it tells the writers that the client has gone, unless it
+/// has been satisfied.
+pub(crate) struct PipeBody {
+    pipe: Arc<Pipe>,
+    satisfied: bool,
+}
 
 impl PipeBody {
     /// The one reading end of `pipe`.
     pub(crate) fn new(pipe: Arc<Pipe>) -> Self {
-        PipeBody(pipe)
+        PipeBody { pipe, satisfied: false }
+    }
+
+    /// Notes that the client gets all that the response can have, so that the end of reading says nothing about it.
+    pub(crate) fn satisfy(&mut self) {
+        self.satisfied = true;
     }
 
     /// Whether the writer has finished or cut the response.
     pub(crate) fn has_ended(&self) -> bool {
-        self.0.state.lock_anyway().end != End::Open
+        self.pipe.state.lock_anyway().end != End::Open
     }
 }
 
@@ -254,23 +275,23 @@ impl Body for PipeBody {
     type Error = io::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.0.poll(cx).map(|next| next.map(|chunk| chunk.map(Frame::data)))
+        self.pipe.poll(cx).map(|next| next.map(|chunk| chunk.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        let state = self.0.state.lock_anyway();
+        let state = self.pipe.state.lock_anyway();
         state.end == End::Finished && state.chunks.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let state = self.0.state.lock_anyway();
+        let state = self.pipe.state.lock_anyway();
         if state.end == End::Finished { SizeHint::with_exact(state.queued as u64) } else { SizeHint::default() }
     }
 }
 
 impl Drop for PipeBody {
     fn drop(&mut self) {
-        self.0.client_gone();
+        self.pipe.reader_left(self.satisfied);
     }
 }
 
@@ -283,6 +304,10 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(10);
+
+    fn write_much(pipe: &Pipe, limit: Duration) -> Result<(), WriteFailure> {
+        (0..4).try_for_each(|_| pipe.write(&[0; HIGH_WATER], limit))
+    }
 
     #[test]
     fn a_finished_pipe_knows_its_size() {
@@ -299,17 +324,26 @@ mod tests {
     fn a_dropped_reader_wakes_and_fails_the_writer() {
         let pipe = Arc::new(Pipe::default());
         let body = PipeBody::new(Arc::clone(&pipe));
-        let writer = thread::spawn(move || pipe.write(&[0; 4 * HIGH_WATER], LIMIT));
+        let writer = thread::spawn(move || write_much(&pipe, LIMIT));
         drop(body);
         assert_eq!(writer.join().expect("no panic"), Err(WriteFailure::ClientGone));
+    }
+
+    #[test]
+    fn a_satisfied_reader_wakes_the_writer_and_everything_goes_into_the_void() {
+        let pipe = Arc::new(Pipe::default());
+        let mut body = PipeBody::new(Arc::clone(&pipe));
+        let writer = thread::spawn(move || write_much(&pipe, LIMIT));
+        body.satisfy();
+        drop(body);
+        assert_eq!(writer.join().expect("no panic"), Ok(()));
     }
 
     #[test]
     fn a_reader_that_takes_nothing_times_the_writer_out() {
         let pipe = Arc::new(Pipe::default());
         let _body = PipeBody::new(Arc::clone(&pipe));
-        let result = pipe.write(&[0; 4 * HIGH_WATER], Duration::from_millis(10));
-        assert_eq!(result, Err(WriteFailure::TimedOut));
+        assert_eq!(write_much(&pipe, Duration::from_millis(10)), Err(WriteFailure::TimedOut));
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "arguments of foreign code are raw pointers")]
 
 use std::ffi::{c_char, c_void};
+use std::mem::MaybeUninit;
 
 use super::win32::Win32Error;
 
@@ -30,8 +31,8 @@ pub(crate) unsafe fn bytes<'a>(start: *const c_void, length: u32) -> Result<&'a 
 /// 87 when `start` is null and the length is not 0.
 ///
 /// # Safety
-/// * Unless null, `start` points to `length` initialised bytes that nobody else touches for `'a`.
-pub(crate) unsafe fn bytes_mut<'a>(start: *mut c_void, length: u32) -> Result<&'a mut [u8], Win32Error> {
+/// * Unless null, `start` points to `length` bytes, initialised or not, that nobody else touches for `'a`.
+pub(crate) unsafe fn room<'a>(start: *mut c_void, length: u32) -> Result<&'a mut [MaybeUninit<u8>], Win32Error> {
     match (start.is_null(), length) {
         (_, 0) => Ok(&mut []),
         (true, _) => Err(Win32Error::INVALID_PARAMETER),

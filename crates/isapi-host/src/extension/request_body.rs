@@ -4,15 +4,18 @@
 //! blocks on hyper's body; the connection's task keeps filling it meanwhile. The body belongs to the session and is
 //! dropped when the session ends, which tells hyper that nobody will read the rest.
 
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::buf::UninitSlice;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::win32::Win32Error;
+use crate::options::Timeouts;
 
 /// `uploadReadAheadSize`: the most bytes read before the extension is called.
 pub(crate) const READ_AHEAD: usize = 49152;
@@ -29,6 +32,10 @@ pub(crate) struct RequestBody {
     length: Option<u64>,
     /// Bytes taken from the connection so far.
     received: u64,
+    /// How long the connection has been waited for in all.
+    waited: Duration,
+    /// What ended the body before its end. It stays so: an end that looks regular must not follow.
+    failed: Option<BodyError>,
     limits: BodyLimits,
 }
 
@@ -38,18 +45,50 @@ pub(crate) struct BodyLimits {
     /// The most bytes in all.
     pub(crate) max_length: u64,
     /// How long the client may send nothing.
-    pub(crate) idle: Duration,
+    idle: Duration,
+    /// Bytes per second; 0 is no limit.
+    min_rate: u32,
+    /// How long may be waited before the rate counts.
+    rate_after: Duration,
 }
 
-/// Why reading ahead did not succeed.
+impl BodyLimits {
+    /// The limits of a body, whose time is bounded by `timeouts`.
+    pub(crate) fn new(max_length: u64, timeouts: &Timeouts) -> Self {
+        let Timeouts { body_idle, body_min_rate, body_rate_after, .. } = *timeouts;
+        BodyLimits { max_length, idle: body_idle, min_rate: body_min_rate, rate_after: body_rate_after }
+    }
+
+    /// How long the next bytes may be waited for, after `received` bytes that took `waited` to come. Every byte earns
+    /// the time that the least rate gives it.
+    fn patience(&self, received: u64, waited: Duration) -> Duration {
+        if self.min_rate == 0 {
+            return self.idle;
+        }
+        let earned = Duration::from_millis(received.saturating_mul(1000) / u64::from(self.min_rate));
+        self.idle.min(self.rate_after.saturating_add(earned).saturating_sub(waited))
+    }
+}
+
+/// Why a body cannot be read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReadAheadError {
+pub(crate) enum BodyError {
     /// The body is longer than allowed.
     TooLarge,
-    /// The client sent nothing for too long.
+    /// The client sent nothing for too long, or too little for a long time.
     TimedOut,
     /// The client went away or sent malformed chunks.
     Broken,
+}
+
+impl From<BodyError> for Win32Error {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TimedOut => Win32Error::TIMEOUT,
+            BodyError::TooLarge => Win32Error::INVALID_DATA,
+            BodyError::Broken => Win32Error::RESET,
+        }
+    }
 }
 
 impl RequestBody {
@@ -57,10 +96,10 @@ impl RequestBody {
     ///
     /// # Errors
     /// When the body is too large, malformed, slow or broken off.
-    pub(crate) async fn read_ahead(incoming: Incoming, limits: BodyLimits) -> Result<Self, ReadAheadError> {
+    pub(crate) async fn read_ahead(incoming: Incoming, limits: BodyLimits) -> Result<Self, BodyError> {
         let length = incoming.size_hint().exact();
         if length.is_some_and(|length| length > limits.max_length) {
-            return Err(ReadAheadError::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         let ended = incoming.is_end_stream();
         let mut body = RequestBody {
@@ -69,6 +108,8 @@ impl RequestBody {
             incoming: (!ended).then_some(incoming),
             length,
             received: 0,
+            waited: Duration::ZERO,
+            failed: None,
             limits,
         };
         let mut buffer = BytesMut::new();
@@ -103,40 +144,50 @@ impl RequestBody {
     /// Fills `buffer` with the next bytes, at least one unless the body has ended, and blocks until there are any.
     ///
     /// # Errors
-    /// 10054 when the client went away, 1460 when it sent nothing for too long, 13 when a chunked body grew beyond
-    /// `maxAllowedContentLength`.
-    pub(crate) fn read(&mut self, buffer: &mut [u8], runtime: &Handle) -> Result<usize, Win32Error> {
+    /// 10054 when the client went away, 1460 when it sent nothing for too long or too slowly, 13 when a chunked body
+    /// grew beyond `maxAllowedContentLength`; the same ever after.
+    pub(crate) fn read(&mut self, buffer: &mut [MaybeUninit<u8>], runtime: &Handle) -> Result<usize, Win32Error> {
         if buffer.is_empty() {
             return Ok(0);
         }
         while self.left_over.is_empty() {
-            match runtime.block_on(self.next()) {
-                Ok(Some(data)) => self.left_over = data,
-                Ok(None) => return Ok(0),
-                Err(ReadAheadError::TimedOut) => return Err(Win32Error::TIMEOUT),
-                Err(ReadAheadError::TooLarge) => return Err(Win32Error::INVALID_DATA),
-                Err(ReadAheadError::Broken) => return Err(Win32Error::RESET),
+            match runtime.block_on(self.next())? {
+                Some(data) => self.left_over = data,
+                None => return Ok(0),
             }
         }
         let length = buffer.len().min(self.left_over.len());
-        self.left_over.copy_to_slice(&mut buffer[..length]);
+        UninitSlice::uninit(&mut buffer[..length]).copy_from_slice(&self.left_over.split_to(length));
         Ok(length)
     }
 
-    /// The next data from the connection; `None` is the end. Trailers are dropped.
-    async fn next(&mut self) -> Result<Option<Bytes>, ReadAheadError> {
+    /// The next data from the connection; `None` is the end. A failure is for good.
+    async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let next = self.next_data().await;
+        self.failed = next.as_ref().err().copied();
+        next
+    }
+
+    /// As [`RequestBody::next`], but a failure is not kept. Trailers are dropped.
+    async fn next_data(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
             let Some(incoming) = &mut self.incoming else { return Ok(None) };
-            let frame = timeout(self.limits.idle, incoming.frame()).await.map_err(|_| ReadAheadError::TimedOut)?;
+            let patience = self.limits.patience(self.received, self.waited);
+            let begin = Instant::now();
+            let frame = timeout(patience, incoming.frame()).await.map_err(|_| BodyError::TimedOut)?;
+            self.waited += begin.elapsed();
             let Some(frame) = frame else {
                 self.incoming = None;
                 return Ok(None);
             };
-            let frame = frame.map_err(|_| ReadAheadError::Broken)?;
+            let frame = frame.map_err(|_| BodyError::Broken)?;
             let Ok(data) = frame.into_data() else { continue };
             self.received += data.len() as u64;
             if self.received > self.limits.max_length {
-                return Err(ReadAheadError::TooLarge);
+                return Err(BodyError::TooLarge);
             }
             if !data.is_empty() {
                 if incoming.is_end_stream() {

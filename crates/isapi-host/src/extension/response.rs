@@ -6,20 +6,19 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::iter;
-use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::StatusCode;
 use tokio::sync::oneshot;
 
 use super::chunked::ChunkDecoder;
+use super::framing::{Admitted, Framing};
 use super::implicit_head::{Beginning, recognise};
-use super::pipe::{HIGH_WATER, Pipe, WhenTaken};
+use super::pipe::{Pipe, WhenTaken};
 use super::response_head::{BadHead, BodyFraming, ResponseHead};
 use super::win32::Win32Error;
+use crate::link::Link;
 use crate::lock::LockAnyway;
 
 /// How the answer to the client begins.
@@ -33,6 +32,7 @@ pub(crate) enum Start {
 /// The writing side of one response.
 pub(crate) struct Response {
     pipe: Arc<Pipe>,
+    link: Arc<Link>,
     /// The request was HEAD: body bytes are taken and dropped.
     to_head_request: bool,
     /// How long a write may find no room.
@@ -57,32 +57,17 @@ enum Head {
     Sent,
 }
 
-/// How body bytes are treated.
-enum Framing {
-    Plain,
-    /// So many bytes are still owed.
-    Length(u64),
-    Chunks(ChunkDecoder),
-    /// None goes out.
-    Discard,
-}
-
-/// Bytes admitted to the body: which parts of which buffer.
-struct Admitted<'a> {
-    data: Cow<'a, [u8]>,
-    ranges: Vec<Range<usize>>,
-}
-
 impl Response {
     pub(crate) fn new(
         pipe: Arc<Pipe>,
+        link: Arc<Link>,
         hand_over: oneshot::Sender<Start>,
         to_head_request: bool,
         send_idle: Duration,
     ) -> Self {
         let state =
             State { head: Head::Unset(Vec::new()), hand_over: Some(hand_over), framing: Framing::Plain, close: false };
-        Response { pipe, to_head_request, send_idle, state: Mutex::new(state) }
+        Response { pipe, link, to_head_request, send_idle, state: Mutex::new(state) }
     }
 
     /// Sets the head from a status and a header block; bytes behind the block's empty line are written as body.
@@ -140,6 +125,9 @@ impl Response {
         let admitted = self.admit(data)?;
         let starts = admitted.is_some();
         let chunks = admitted.map_or_else(Vec::new, |admitted| admitted.copies());
+        if chunks.is_empty() {
+            self.check_client()?;
+        }
         let queued = self.pipe.queue(chunks, when_taken);
         if starts {
             self.flush_head();
@@ -159,7 +147,7 @@ impl Response {
         let complete = rest.is_some() && state.framing.is_complete();
         if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
             let ranges = state.framing.admit(&rest).unwrap_or_default();
-            let chunks = Admitted { data: Cow::Owned(rest), ranges }.copies();
+            let chunks = Admitted { data: Cow::Owned(rest), ranges, piece: state.framing.piece() }.copies();
             // It can only fail when nobody is left to read.
             let _ = self.pipe.queue(chunks, Box::new(|_| ()));
         }
@@ -192,9 +180,21 @@ impl Response {
         if nothing_sent { Failure::NothingSent } else { Failure::Cut }
     }
 
-    /// Breaks the connection at once.
+    /// Ends the connection behind this response, whether or not its head, which may be out, says so.
+    pub(crate) fn close_behind(&self) {
+        let mut state = self.state.lock_anyway();
+        state.close = true;
+        if let Head::Held(head) = &mut state.head {
+            head.close = true;
+        }
+        drop(state);
+        self.link.close_behind_response();
+    }
+
+    /// Breaks the connection at once, also when the client does not read.
     pub(crate) fn abort(&self) {
         self.pipe.abort();
+        self.link.cut();
         let mut state = self.state.lock_anyway();
         state.head = Head::Sent;
         if let Some(hand_over) = state.hand_over.take() {
@@ -209,11 +209,14 @@ impl Response {
 
     /// Whether the client is still there.
     pub(crate) fn is_connected(&self) -> bool {
-        self.pipe.is_connected()
+        self.pipe.is_connected() && !self.link.is_gone()
     }
 
+    /// What a write without anything to send answers.
     fn check_client(&self) -> Result<(), Win32Error> {
-        if self.pipe.is_connected() { Ok(()) } else { Err(Win32Error::RESET) }
+        self.pipe.check()?;
+        // The pipe cannot tell when the response needs no more of it.
+        if self.link.is_gone() { Err(Win32Error::RESET) } else { Ok(()) }
     }
 
     /// Decides which parts of `data` are body bytes to send now; `None` while nothing is, because there is no data or
@@ -238,7 +241,7 @@ impl Response {
                 return Err(error);
             }
         };
-        Ok(Some(Admitted { data, ranges }))
+        Ok(Some(Admitted { data, ranges, piece: state.framing.piece() }))
     }
 }
 
@@ -265,7 +268,8 @@ impl fmt::Display for Failure {
 
 impl State {
     /// Keeps `head` until it has to go out, and sets how body bytes are treated.
-    fn hold(&mut self, head: ResponseHead, to_head_request: bool) {
+    fn hold(&mut self, mut head: ResponseHead, to_head_request: bool) {
+        head.close |= self.close;
         self.close = head.close;
         self.framing = match head.framing {
             _ if head.is_bodiless(to_head_request) => Framing::Discard,
@@ -329,49 +333,6 @@ impl State {
         self.hold(head, to_head_request);
         collected.drain(..body_start);
         usable.then_some(collected)
-    }
-}
-
-impl Framing {
-    /// The parts of `data` that go out.
-    fn admit(&mut self, data: &[u8]) -> Result<Vec<Range<usize>>, Win32Error> {
-        match self {
-            Framing::Plain => Ok(iter::once(0..data.len()).collect()),
-            Framing::Discard => Ok(Vec::new()),
-            Framing::Chunks(decoder) => decoder.feed(data).map_err(|_| Win32Error::INVALID_PARAMETER),
-            Framing::Length(left) => {
-                let length = usize::try_from(*left).unwrap_or(usize::MAX).min(data.len());
-                *left -= length as u64;
-                if length < data.len() {
-                    let excess = data.len() - length;
-                    tracing::warn!(
-                        "ISAPI0315 an extension wrote {excess} bytes more than its Content-Length; they are dropped"
-                    );
-                }
-                Ok(iter::once(0..length).collect())
-            }
-        }
-    }
-
-    /// Whether the body may end here.
-    fn is_complete(&self) -> bool {
-        match self {
-            Framing::Plain | Framing::Discard | Framing::Length(0) => true,
-            Framing::Length(_) => false,
-            Framing::Chunks(decoder) => decoder.is_complete(),
-        }
-    }
-}
-
-impl Admitted<'_> {
-    /// The parts, none longer than the pipe's high water.
-    fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        self.ranges.iter().flat_map(|range| self.data[range.clone()].chunks(HIGH_WATER))
-    }
-
-    /// Copies of the parts.
-    fn copies(&self) -> Vec<Bytes> {
-        self.parts().map(Bytes::copy_from_slice).collect()
     }
 }
 

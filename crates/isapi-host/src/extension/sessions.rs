@@ -55,7 +55,8 @@ impl SessionId {
 
 /// All sessions of the process.
 pub(crate) struct Sessions {
-    shards: [Mutex<SlotMap<Slot, Arc<Session>>>; SHARDS],
+    /// A slot is empty from when its id is given out until its session has been built.
+    shards: [Mutex<SlotMap<Slot, Option<Arc<Session>>>>; SHARDS],
     next_shard: AtomicUsize,
 }
 
@@ -69,15 +70,17 @@ impl Sessions {
     /// Enters the session that `create` makes for the id it is given.
     pub(crate) fn enter(&self, create: impl FnOnce(SessionId) -> Session) -> Arc<Session> {
         let shard = self.next_shard.fetch_add(1, Ordering::Relaxed) % SHARDS;
-        let mut sessions = self.shards[shard].lock_anyway();
-        let slot = sessions.insert_with_key(|slot| Arc::new(create(SessionId::new(shard, slot))));
-        Arc::clone(&sessions[slot])
+        let slot = self.shards[shard].lock_anyway().insert(None);
+        // Built outside the lock: a session copies its strings and the first bytes of its body.
+        let session = Arc::new(create(SessionId::new(shard, slot)));
+        self.shards[shard].lock_anyway()[slot] = Some(Arc::clone(&session));
+        session
     }
 
     /// The live session of that name.
     pub(crate) fn find(&self, id: SessionId) -> Option<Arc<Session>> {
         let (shard, slot) = id.split();
-        self.shards[shard].lock_anyway().get(slot).map(Arc::clone)
+        self.shards[shard].lock_anyway().get(slot).and_then(Option::clone)
     }
 
     /// Removes a session; its name is stale from now on.
@@ -90,7 +93,8 @@ impl Sessions {
 
     /// Those live sessions that `wanted` says yes to.
     pub(crate) fn select(&self, wanted: impl Fn(&Session) -> bool) -> Vec<Arc<Session>> {
-        let all = self.shards.iter().flat_map(|shard| shard.lock_anyway().values().cloned().collect::<Vec<_>>());
+        let all =
+            self.shards.iter().flat_map(|shard| shard.lock_anyway().values().flatten().cloned().collect::<Vec<_>>());
         all.filter(|session| wanted(session)).collect()
     }
 }

@@ -1,10 +1,14 @@
 //! Sending a file: TRANSMIT_FILE once its arguments are safe values.
 //!
 //! The file is a duplicate of the module's handle, made during the call, and is read at explicit positions, so on Unix
-//! the module's own position never moves. Runs on a native thread and blocks while the client is slow.
+//! the module's own position never moves. All reading is done on native threads. A synchronous transmission blocks its
+//! thread while the client is slow; an asynchronous one gives it back between pieces, and goes on when the pipe has
+//! taken the last.
 
 use std::fs::File;
 use std::io;
+use std::mem;
+use std::sync::Arc;
 
 use super::pipe::WriteFailure;
 use super::session::Session;
@@ -16,14 +20,17 @@ const PIECE: usize = 256 * 1024;
 /// One file to send, checked.
 pub(crate) struct Transmission {
     file: File,
-    offset: u64,
-    length: u64,
+    /// The next byte of the file to send, and the first that is not sent.
+    position: u64,
+    end: u64,
     /// Bytes before the file.
-    pub(crate) head: Vec<u8>,
+    head: Vec<u8>,
     /// Bytes behind it.
-    pub(crate) tail: Vec<u8>,
-    /// The response ends behind it.
-    pub(crate) end_response: bool,
+    tail: Vec<u8>,
+    /// Bytes in all, as the completion reports them.
+    total: u64,
+    /// Response and connection end behind it.
+    pub(crate) disconnect: bool,
 }
 
 impl Transmission {
@@ -38,53 +45,98 @@ impl Transmission {
             return Err(Win32Error::INVALID_OFFSET);
         }
         let length = if length == 0 { rest } else { length };
-        Ok(Transmission { file, offset, length, head: Vec::new(), tail: Vec::new(), end_response: false })
+        let (head, tail) = (Vec::new(), Vec::new());
+        Ok(Transmission { file, position: offset, end: offset + length, head, tail, total: length, disconnect: false })
     }
 
-    /// How many bytes go out in all, as the completion reports them.
-    pub(crate) fn total(&self) -> u32 {
-        let total = self.head.len() as u64 + self.length + self.tail.len() as u64;
-        u32::try_from(total).unwrap_or(u32::MAX)
+    /// Puts `head` before the file and `tail` behind it.
+    pub(crate) fn enclose(&mut self, head: Vec<u8>, tail: Vec<u8>) {
+        self.total += head.len() as u64 + tail.len() as u64;
+        (self.head, self.tail) = (head, tail);
     }
 
-    /// Sends everything.
+    /// Sends everything, and blocks while the client is slow.
     ///
     /// # Errors
     /// When the client has gone or is too slow, or the file cannot be read as far as it said.
-    pub(crate) fn send(self, session: &Session) -> Result<u32, WriteFailure> {
-        let write = |bytes: &[u8]| session.response().write(bytes).map_err(failure);
-        write(&self.head)?;
-        self.send_file(&write).inspect_err(|failed| {
-            if *failed == WriteFailure::Cut {
-                // The client has been promised more than the file holds.
-                session.response().abort();
-            }
-        })?;
-        write(&self.tail)?;
-        if self.end_response {
-            session.response().finish(http::StatusCode::OK);
+    pub(crate) fn send(mut self, session: &Session) -> Result<(), WriteFailure> {
+        let mut piece = Vec::new();
+        while self.next(&mut piece, session)? {
+            session.response().write(&piece).map_err(failure)?;
         }
-        Ok(self.total())
+        self.finish(session);
+        Ok(())
     }
 
-    fn send_file(&self, write: &impl Fn(&[u8]) -> Result<(), WriteFailure>) -> Result<(), WriteFailure> {
-        let mut buffer = vec![0; PIECE.min(usize::try_from(self.length).unwrap_or(PIECE))];
-        let (mut position, end) = (self.offset, self.offset + self.length);
-        while position < end {
-            let wanted = usize::try_from(end - position).unwrap_or(PIECE).min(PIECE);
-            let count = match read_at(&self.file, &mut buffer[..wanted], position) {
-                Ok(count) if count > 0 => count,
-                Ok(_) => return Err(WriteFailure::Cut),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+    /// Sends everything piece by piece, on threads of the executor, and then completes the session's operation.
+    pub(crate) fn start(self, session: &Arc<Session>) {
+        let job = Arc::clone(session);
+        session.host().executor.resume(move || self.step(&job));
+    }
+
+    /// One piece, or the end.
+    fn step(mut self, session: &Arc<Session>) {
+        let mut piece = Vec::new();
+        match self.next(&mut piece, session) {
+            Ok(true) => self.queue(&piece, session),
+            Ok(false) => {
+                self.finish(session);
+                session.complete(u32::try_from(self.total).unwrap_or(u32::MAX), Ok(()));
+            }
+            Err(failure) => session.complete(0, Err(failure)),
+        }
+    }
+
+    /// Queues a piece and comes back when it has been taken.
+    fn queue(self, piece: &[u8], session: &Arc<Session>) {
+        let next = Arc::clone(session);
+        let when_taken = move |taken| match taken {
+            Ok(()) => self.start(&next),
+            Err(failure) => next.complete(0, Err(failure)),
+        };
+        if let Err(error) = session.response().write_async(piece, Box::new(when_taken)) {
+            session.complete(0, Err(failure(error)));
+        }
+    }
+
+    fn finish(&self, session: &Session) {
+        session.all_queued();
+        if self.disconnect {
+            session.response().finish(http::StatusCode::OK);
+        }
+    }
+
+    /// Puts what is to be sent next into `piece`; `false` when nothing is left.
+    fn next(&mut self, piece: &mut Vec<u8>, session: &Session) -> Result<bool, WriteFailure> {
+        if !self.head.is_empty() {
+            *piece = mem::take(&mut self.head);
+        } else if self.position < self.end {
+            // The client has been promised more than the file holds.
+            self.read(piece).inspect_err(|_| session.response().abort())?;
+        } else {
+            *piece = mem::take(&mut self.tail);
+        }
+        Ok(!piece.is_empty())
+    }
+
+    /// Reads the next bytes of the file, at least one.
+    fn read(&mut self, piece: &mut Vec<u8>) -> Result<(), WriteFailure> {
+        piece.resize(usize::try_from(self.end - self.position).unwrap_or(PIECE).min(PIECE), 0);
+        loop {
+            match read_at(&self.file, piece, self.position) {
+                Ok(0) => return Err(WriteFailure::Cut),
+                Ok(count) => {
+                    piece.truncate(count);
+                    self.position += count as u64;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     tracing::warn!("ISAPI0316 cannot read a file that an extension sends: {error}");
                     return Err(WriteFailure::Cut);
                 }
-            };
-            write(&buffer[..count])?;
-            position += count as u64;
+            }
         }
-        Ok(())
     }
 }
 

@@ -1,8 +1,13 @@
 //! Request bodies: read ahead, pulled by ReadClient, chunked, too large, broken off.
 
-use isapi_config::RequestLimits;
+use std::io::Write;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::harness::{Client, Running};
+use isapi_config::RequestLimits;
+use isapi_host::{ServerOptions, Timeouts};
+
+use crate::harness::{Client, DEADLINE, Running, probe, site};
 
 /// What the probe answers for a body: total, available, count, sum.
 fn expected(total: u64, available: usize, body: &[u8]) -> String {
@@ -114,4 +119,61 @@ fn a_body_that_nobody_reads_does_no_harm() {
     client.send(&body(60_000));
     assert_eq!(client.reply().text(), "hello");
     assert_eq!(server.get("hello").text(), "hello");
+}
+
+#[test]
+fn a_body_that_has_failed_stays_failed() {
+    let mut options = ServerOptions::new(
+        site(&probe()).with_limits(RequestLimits { max_allowed_content_length: 100_000, ..RequestLimits::default() }),
+    );
+    options.timeouts = Timeouts { body_idle: Duration::from_millis(50), ..Timeouts::default() };
+    let server = Running::start(options);
+    let mut client = server.connect();
+    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n");
+    client.send(&body(60_000));
+    assert_eq!(client.reply().text(), "1460 0 1460", "a client that stops sending");
+    assert_eq!(server.get("gone").text(), "1460");
+
+    let mut client = server.connect();
+    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n30d40\r\n");
+    client.send(&body(110_000));
+    assert_eq!(client.reply().text(), "13 0 13", "a chunked body that is too large");
+    assert_eq!(server.get("gone").text(), "13");
+
+    let mut client = server.connect();
+    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n");
+    client.send(&body(60_000));
+    drop(client);
+    assert_eq!(server.get("gone").text(), "10054", "a client that goes away");
+}
+
+/// Sends a byte now and then until the server closes or answers.
+fn trickle(client: &mut Client) {
+    client.reader.get_ref().set_nonblocking(true).expect("a socket");
+    let begin = Instant::now();
+    while begin.elapsed() < DEADLINE && client.reader.get_ref().peek(&mut [0]).is_err() {
+        // The server may have closed already.
+        let _ = client.reader.get_mut().write(b"x");
+        thread::sleep(Duration::from_millis(10));
+    }
+    client.reader.get_ref().set_nonblocking(false).expect("a socket");
+}
+
+#[test]
+fn a_body_that_comes_too_slowly_times_out() {
+    let mut options = ServerOptions::new(site(&probe()));
+    let (body_min_rate, body_rate_after) = (1_000_000, Duration::from_millis(300));
+    options.timeouts = Timeouts { body_min_rate, body_rate_after, ..Timeouts::default() };
+    let server = Running::start(options);
+    let mut client = server.connect();
+    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n");
+    trickle(&mut client);
+    assert_eq!(client.reply().status(), 408, "while reading ahead");
+    let mut client = server.connect();
+    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n");
+    client.send(&body(60_000));
+    trickle(&mut client);
+    assert_eq!(client.reply().text(), "1460 0 1460", "in ReadClient");
+    let body = body(3_000_000);
+    assert_eq!(server.connect().post("sum", &body).text(), expected(3_000_000, 49152, &body));
 }

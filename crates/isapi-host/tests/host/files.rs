@@ -3,9 +3,9 @@
 use std::fs;
 
 use isapi_config::{Handler, HandlerModule};
-use isapi_host::ServerOptions;
+use isapi_host::{ExecutorOptions, ServerOptions};
 
-use crate::harness::{Client, Reply, Running, folder, site_of};
+use crate::harness::{Client, Reply, Running, folder, probe, site, site_of};
 
 const ASYNC: u32 = 2;
 const DISCONNECT: u32 = 4;
@@ -59,6 +59,74 @@ fn a_large_file_arrives_whole() {
         let body = transmit(&mut server.connect(), &file.display().to_string(), "0 0", flags).body;
         assert!(body[..content.len()] == content[..], "flags {flags}");
     }
+    fs::remove_file(file).expect("it is there");
+}
+
+/// A new file of that many bytes, each of which depends on its place.
+fn large_file(length: u32) -> (String, Vec<u8>) {
+    let content: Vec<u8> = (0..length).map(|index| index.to_le_bytes()[1]).collect();
+    let file = folder().join("large");
+    fs::write(&file, &content).expect("a writable folder");
+    (file.display().to_string(), content)
+}
+
+fn send_get(client: &mut Client, behaviour: &str, file: &str) {
+    client.send(format!("GET /?{behaviour} HTTP/1.1\r\nHost: x\r\nX-File: {file}\r\n\r\n").as_bytes());
+}
+
+#[test]
+fn a_stalled_download_occupies_no_thread() {
+    let mut options = ServerOptions::new(site(&probe()));
+    options.executor = ExecutorOptions { max_threads: 1, ..ExecutorOptions::default() };
+    let server = Running::start(options);
+    let (file, content) = large_file(30_000_000);
+    let mut stalled = server.connect();
+    send_get(&mut stalled, "file_alone", &file);
+    let mut reply = stalled.head();
+    for _ in 0..3 {
+        assert_eq!(server.get("hello").text(), "hello");
+    }
+    stalled.read_body(&mut reply);
+    assert!(reply.complete && reply.body == content);
+    assert_eq!(server.get("gone").text(), "30000000");
+    fs::remove_file(file).expect("it is there");
+}
+
+#[test]
+fn a_file_sent_whole_completes_well_though_nothing_more_can_be_sent() {
+    let server = Running::probe();
+    let file = folder().join("digits");
+    fs::write(&file, "0123456789").expect("a writable folder");
+    let file = file.display().to_string();
+    let mut client = server.connect();
+    for _ in 0..5 {
+        send_get(&mut client, "file_with_length", &file);
+        assert_eq!(client.reply().text(), "0123456789");
+        assert_eq!(server.get("gone").text(), "10");
+    }
+}
+
+#[test]
+fn disconnect_after_send_closes_though_the_head_did_not_say_so() {
+    let server = Running::probe();
+    let file = folder().join("digits");
+    fs::write(&file, "0123456789").expect("a writable folder");
+    let mut client = server.connect();
+    send_get(&mut client, "file_and_close", &file.display().to_string());
+    let reply = client.reply();
+    assert_eq!((reply.text().as_str(), reply.complete, reply.header("Connection")), ("head:0123456789", true, None));
+    assert!(client.is_closed());
+}
+
+#[test]
+fn an_end_in_the_middle_of_a_file_is_no_end_of_the_response() {
+    let server = Running::probe();
+    let (file, content) = large_file(30_000_000);
+    let mut client = server.connect();
+    send_get(&mut client, "done_while_sending", &file);
+    assert_eq!(server.get("gone").text(), "995");
+    let reply = client.reply();
+    assert!(!reply.complete && reply.body.len() < content.len());
     fs::remove_file(file).expect("it is there");
 }
 

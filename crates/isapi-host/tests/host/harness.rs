@@ -1,7 +1,7 @@
 //! A server in its own runtime, a client that shows what is on the wire, and the compiler for probes.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -204,7 +204,8 @@ impl Client {
         (count > 0).then(|| String::from_utf8_lossy(&line).trim_end().to_owned())
     }
 
-    fn read_body(&mut self, reply: &mut Reply) {
+    /// Reads the body behind a head.
+    pub fn read_body(&mut self, reply: &mut Reply) {
         if reply.header("transfer-encoding") == Some("chunked") {
             reply.complete = self.read_chunks(reply).is_some();
         } else if let Some(length) = reply.header("content-length").map(|length| length.parse().expect("a number")) {
@@ -234,9 +235,9 @@ impl Client {
     /// Whether the server has closed the connection, without another byte.
     pub fn is_closed(&mut self) -> bool {
         let mut rest = Vec::new();
-        // A reset is an end as well.
-        let _ = self.reader.read_to_end(&mut rest);
-        rest.is_empty()
+        // A reset is an end as well; silence is none.
+        let silent = |error: io::Error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+        !self.reader.read_to_end(&mut rest).is_err_and(silent) && rest.is_empty()
     }
 }
 

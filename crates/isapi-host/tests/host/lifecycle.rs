@@ -1,5 +1,6 @@
 //! The life of a request inside an extension: return values, PENDING and DONE, completions, clients that go away.
 
+use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -154,4 +155,57 @@ fn many_connections_at_once_are_all_answered() {
             });
         }
     });
+}
+
+#[test]
+fn closing_the_connection_does_not_wait_for_a_client_that_does_not_read() {
+    let server = Running::probe();
+    let mut client = server.connect();
+    client.send(b"GET /?cut_while_writing HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(server.get("gone").text(), "64");
+    let begin = Instant::now();
+    let mut is_open = true;
+    while is_open && begin.elapsed() < DEADLINE {
+        is_open = client.reader.get_mut().write_all(b"x").is_ok();
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(!is_open);
+}
+
+#[test]
+fn the_status_of_done_counts_as_that_of_a_return() {
+    let server = Running::probe();
+    let mut client = server.connect();
+    for (status, expected) in [(0, 200), (1, 200), (2, 200), (3, 500), (4, 500), (17, 500)] {
+        let reply = client.get_with("done_with", &format!("X-Status: {status}\r\n"));
+        assert_eq!(reply.status(), expected, "{status}");
+    }
+}
+
+#[test]
+fn an_outstanding_write_is_completed_as_aborted_once() {
+    let server = Running::probe();
+    let mut client = server.connect();
+    client.send(b"GET /?done_while_writing HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(server.get("gone").text(), "995");
+    let reply = client.reply();
+    assert_eq!((reply.complete, reply.body.len()), (true, 30_000_000), "what was queued goes out");
+    assert_eq!(server.get("visited").text(), "1");
+}
+
+#[test]
+fn an_unregistered_callback_is_not_called() {
+    let server = Running::probe();
+    assert_eq!(server.get("done_while_unregistered").body.len(), 30_000_000);
+    assert_eq!(server.get("visited").text(), "0");
+}
+
+#[test]
+fn done_inside_the_callback_brings_no_further_completion() {
+    let server = Running::probe();
+    let mut client = server.connect();
+    for _ in 0..20 {
+        assert_eq!(client.get("done_in_callback").text(), "done");
+    }
+    assert_eq!(client.get("visited").text(), "20");
 }

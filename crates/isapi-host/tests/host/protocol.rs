@@ -94,6 +94,62 @@ fn requests_beyond_threads_and_queue_get_503() {
 }
 
 #[test]
+fn requests_beyond_the_limit_get_503_also_when_no_thread_is_busy() {
+    let mut options = ServerOptions::new(site(&probe()));
+    options.max_requests = 1;
+    options.grace = Duration::from_millis(100);
+    let server = Running::start(options);
+    let mut statuses = Vec::new();
+    // An answer may arrive a moment before its request has left.
+    while statuses.iter().filter(|status| **status == 200).count() < 3 && statuses.len() < 10_000 {
+        statuses.push(server.get("hello").status());
+    }
+    assert!(statuses.len() < 10_000 && statuses.iter().all(|status| [200, 503].contains(status)));
+    let mut pending = server.connect();
+    loop {
+        pending.send(b"GET /?forever HTTP/1.1\r\nHost: x\r\n\r\n");
+        let mut reply = pending.head();
+        if reply.status() == 200 {
+            break;
+        }
+        pending.read_body(&mut reply);
+    }
+    let refused = server.get("hello");
+    assert_eq!((refused.status(), refused.header("Retry-After")), (503, Some("1")));
+}
+
+#[test]
+fn a_request_whose_client_left_while_it_waited_is_not_run() {
+    let mut options = ServerOptions::new(site(&probe()));
+    options.executor = ExecutorOptions { max_threads: 1, max_queue: 10 };
+    let server = Running::start(options);
+    let mut busy = server.connect();
+    busy.send(b"GET /?slow HTTP/1.1\r\nHost: x\r\n\r\n");
+    thread::sleep(Duration::from_millis(50));
+    let mut leaving = server.connect();
+    leaving.send(b"GET /?visit HTTP/1.1\r\nHost: x\r\n\r\n");
+    thread::sleep(Duration::from_millis(50));
+    drop(leaving);
+    assert_eq!(busy.reply().text(), "hello");
+    assert_eq!(server.get("visited").text(), "0");
+}
+
+#[test]
+fn a_request_that_cannot_be_read_is_logged() {
+    let file = folder().join("access.log");
+    let mut options = ServerOptions::new(site(&probe()));
+    options.access_log = Some(AccessLogTarget::File(file.clone()));
+    let server = Running::start(options);
+    assert_eq!(status(&server, b"nonsense\r\n\r\n"), 400);
+    assert_eq!(status(&server, format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(100_000)).as_bytes()), 431);
+    drop(server);
+    let log = fs::read_to_string(file).expect("a log");
+    for status in ["400", "431"] {
+        assert!(log.contains(&format!(" - 127.0.0.1 - - {status} 0 0 ")), "{log}");
+    }
+}
+
+#[test]
 fn the_access_log_has_a_line_for_each_request() {
     let file = folder().join("access.log");
     let mut options = ServerOptions::new(site(&probe()));

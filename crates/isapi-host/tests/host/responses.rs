@@ -49,6 +49,10 @@ fn own_chunk_framing_is_passed_on() {
     let mut client = server.connect();
     let reply = client.get("framed");
     assert_eq!((reply.text().as_str(), reply.complete), ("hello, world", true));
+    assert_eq!((reply.header("Transfer-Encoding"), reply.header("Content-Length")), (Some("chunked"), None));
+    // The first chunk came in two writes.
+    assert_eq!(reply.chunks, [3, 2, 7]);
+    assert_eq!(client.get("framed_large").chunks, [200_000], "a chunk written at once stays one");
     // The connection is still in step.
     assert_eq!(client.get("hello").text(), "hello");
 }
@@ -142,5 +146,19 @@ fn a_redirect_is_complete_and_escaped() {
     let reply = client.get("redirect");
     assert_eq!((reply.status(), reply.header("Location")), (302, Some("/else?a=1&b=<2>")));
     assert!(reply.text().contains("/else?a=1&amp;b=&lt;2&gt;"), "{}", reply.text());
+    assert_eq!(client.get("hello").text(), "hello");
+}
+
+#[test]
+fn writes_succeed_when_the_client_has_all_that_it_can_get() {
+    let server = Running::probe();
+    let mut client = server.connect();
+    client.send(b"HEAD /?thrice HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(client.head().status(), 200);
+    assert_eq!(server.get("gone").text(), "111", "HEAD");
+    assert_eq!(client.get("thrice_no_content").status(), 204);
+    assert_eq!(server.get("gone").text(), "111", "204");
+    assert_eq!(client.get("thrice_with_length").text(), "hello");
+    assert_eq!(server.get("gone").text(), "111", "Content-Length");
     assert_eq!(client.get("hello").text(), "hello");
 }

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use isapi_host::ServerOptions;
+use isapi_host::{ExecutorOptions, ServerOptions};
 
-use crate::harness::{DEADLINE, Running, compile, folder, probe, site};
+use crate::harness::{DEADLINE, Running, compile, extension, folder, probe, site, site_of};
 
 #[test]
 fn a_request_in_progress_is_finished() {
@@ -49,4 +50,35 @@ fn extensions_are_told_that_the_server_ends() {
     assert!(!file.exists());
     drop(server);
     assert_eq!(fs::read_to_string(file).expect("it was called"), "2");
+}
+
+#[test]
+fn extensions_end_at_the_same_time_and_need_no_thread_of_the_pool() {
+    let (one, two) = (folder().join("one"), folder().join("two"));
+    // Each TerminateExtension returns only when that of the other has been called.
+    let library = |own: &Path, other: &Path| {
+        let (own, other) = (own.display(), other.display());
+        compile("hello", &[&format!("TERMINATED_FILE=\"{own}\""), &format!("OTHER_FILE=\"{other}\"")])
+    };
+    let handlers = vec![
+        extension("one", "*.one", &library(&one, &two)),
+        extension("two", "*.two", &library(&two, &one)),
+        extension("probe", "*", &probe()),
+    ];
+    let mut options = ServerOptions::new(site_of(handlers, &folder()));
+    options.executor = ExecutorOptions { max_threads: 1, ..ExecutorOptions::default() };
+    options.grace = Duration::from_millis(100);
+    let mut server = Running::start(options);
+    let mut client = server.connect();
+    for path in ["/x.one", "/x.two"] {
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+        assert_eq!(client.reply().text(), "hello");
+    }
+    client.send(b"GET /?stuck HTTP/1.1\r\nHost: x\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(50));
+    let begin = Instant::now();
+    server.ask_to_stop();
+    server.wait();
+    assert!(begin.elapsed() < Duration::from_secs(8), "the stuck handler was waited for");
+    assert!(one.exists() && two.exists());
 }

@@ -7,7 +7,7 @@ use isapi_abi::HANDLE;
 use isapi_abi::httpext::{HSE_IO_ASYNC, HSE_IO_DISCONNECT_AFTER_SEND, HSE_IO_SEND_HEADERS, HSE_TF_INFO};
 
 use super::Arguments;
-use crate::extension::completion::Callback;
+use crate::extension::completion::{Callback, Operation};
 use crate::extension::raw;
 use crate::extension::session::Session;
 use crate::extension::transmit::Transmission;
@@ -23,10 +23,13 @@ pub(super) unsafe fn transmit(session: &Arc<Session>, arguments: Arguments) -> R
         let info = raw::read(arguments.buffer.cast::<HSE_TF_INFO>())?;
         (info, prepare(&info)?)
     };
-    transmission.end_response = info.dwFlags & HSE_IO_DISCONNECT_AFTER_SEND != 0;
-    let keep = transmission.end_response.then_some(false);
+    transmission.disconnect = info.dwFlags & HSE_IO_DISCONNECT_AFTER_SEND != 0;
+    let disconnect = transmission.disconnect;
     let send_head = || {
         if info.dwFlags & HSE_IO_SEND_HEADERS == 0 {
+            if disconnect {
+                session.response().close_behind();
+            }
             return Ok(());
         }
         // SAFETY: the flag makes both of them NUL-terminated strings or null, says the contract.
@@ -34,14 +37,18 @@ pub(super) unsafe fn transmit(session: &Arc<Session>, arguments: Arguments) -> R
             let status = raw::text(info.pszStatusCode, raw::MAX_TEXT)?;
             (status, raw::text(info.pHead.cast(), raw::MAX_TEXT)?)
         };
+        let keep = disconnect.then_some(false);
         session.response().send_head(status.unwrap_or_default(), block.unwrap_or_default(), keep)
     };
     if info.dwFlags & HSE_IO_ASYNC == 0 {
         send_head()?;
-        return Ok(transmission.send(session).map(|_| ())?);
+        return Ok(transmission.send(session)?);
     }
     let own = Callback::new(info.pfnHseIO, info.pContext);
-    session.run_async(own, send_head, move |session| transmission.send(session))
+    session.begin(Operation { own, partial: true })?;
+    send_head().inspect_err(|_| session.withdraw())?;
+    transmission.start(session);
+    Ok(())
 }
 
 /// The file, its range, and the data before and behind it.
@@ -53,12 +60,12 @@ unsafe fn prepare(info: &HSE_TF_INFO) -> Result<Transmission, Win32Error> {
     let file = unsafe { duplicate(info.hFile) }?;
     let mut transmission = Transmission::new(file, u64::from(info.Offset), u64::from(info.BytesToWrite))?;
     // SAFETY: the caller vouches for both.
-    unsafe {
-        transmission.tail = raw::bytes(info.pTail, optional(info.pTail, info.TailLength))?.to_vec();
-        if info.dwFlags & HSE_IO_SEND_HEADERS == 0 {
-            transmission.head = raw::bytes(info.pHead, optional(info.pHead, info.HeadLength))?.to_vec();
-        }
-    }
+    let (head, tail) = unsafe {
+        let head_length = if info.dwFlags & HSE_IO_SEND_HEADERS == 0 { info.HeadLength } else { 0 };
+        let head = raw::bytes(info.pHead, optional(info.pHead, head_length))?;
+        (head, raw::bytes(info.pTail, optional(info.pTail, info.TailLength))?)
+    };
+    transmission.enclose(head.to_vec(), tail.to_vec());
     Ok(transmission)
 }
 

@@ -1,5 +1,7 @@
-//! The state of request and connection: DONE_WITH_SESSION (4), IS_KEEP_CONN (1008), ABORTIVE_CLOSE (1014),
-//! CLOSE_CONNECTION (1017), IS_CONNECTED (1018), IS_IN_PROCESS (1030), SET_FLUSH_FLAG (1043).
+//! The state of request and connection: DONE_WITH_SESSION (4), IS_KEEP_CONN (1008), CLOSE_CONNECTION (1017),
+//! IS_CONNECTED (1018), IS_IN_PROCESS (1030), SET_FLUSH_FLAG (1043).
+
+use std::sync::Arc;
 
 use isapi_abi::httpext::HSE_APP_FLAG_IN_PROCESS;
 use isapi_abi::{BOOL, FALSE, TRUE};
@@ -13,7 +15,7 @@ use crate::extension::win32::Win32Error;
 ///
 /// # Safety
 /// * As the contract says for request 4.
-pub(super) unsafe fn done(session: &Session, arguments: Arguments) -> Result<(), Win32Error> {
+pub(super) unsafe fn done(session: &Arc<Session>, arguments: Arguments) -> Result<(), Win32Error> {
     let place = arguments.buffer.cast::<u32>();
     // SAFETY: the caller vouches for the number; null means that there is none.
     let status = if place.is_null() { None } else { Some(unsafe { raw::read(place) }?) };
@@ -57,8 +59,7 @@ pub(super) fn set_flush_flag(session: &Session, arguments: Arguments) -> Result<
 
 /// Breaks the connection now.
 pub(super) fn close_connection(session: &Session) -> Result<(), Win32Error> {
-    session.response().abort();
-    Ok(())
+    session.close_connection()
 }
 
 fn bool_of(value: bool) -> BOOL {

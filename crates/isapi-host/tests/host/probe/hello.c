@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "isapi.h"
 
@@ -37,6 +38,11 @@ BOOL WINAPI TerminateExtension(DWORD flags)
         fprintf(file, "%u", (unsigned)flags);
         fclose(file);
     }
+#ifdef OTHER_FILE
+    /* Returns only if another library is terminated at the same time. */
+    while (access(OTHER_FILE, F_OK) != 0)
+        usleep(1000);
+#endif
     return TRUE;
 }
 #endif

@@ -106,6 +106,18 @@ static DWORD too_much(ECB *ecb)
     return HSE_STATUS_SUCCESS;
 }
 
+/* One chunk of 200000 bytes and the end, all in one write. */
+static DWORD framed_large(ECB *ecb)
+{
+    static char all[200100];
+    int start = sprintf(all, "%x\r\n", 200000);
+    memset(all + start, 'c', 200000);
+    int end = start + 200000 + sprintf(all + start + 200000, "\r\n0\r\n\r\n");
+    head_ex(ecb, "200 OK", "Transfer-Encoding: chunked\r\n\r\n", TRUE);
+    put_flags(ecb, all, (DWORD)end, HSE_IO_SYNC);
+    return HSE_STATUS_SUCCESS;
+}
+
 static DWORD too_little(ECB *ecb)
 {
     head_ex(ecb, "200 OK", "Content-Length: 12\r\n\r\n", TRUE);
@@ -177,6 +189,35 @@ static DWORD redirect(ECB *ecb)
     return HSE_STATUS_SUCCESS;
 }
 
+/* ---- What writes answer when the client has all it can get. `gone` tells: a digit for each write. ---- */
+
+static volatile int gone_error = -1;
+
+static DWORD write_thrice(ECB *ecb, const char *status, const char *headers)
+{
+    head_ex(ecb, status, headers, TRUE);
+    int first = put(ecb, "hello");
+    usleep(50000);
+    int second = put(ecb, "again");
+    gone_error = first * 100 + second * 10 + put(ecb, "");
+    return HSE_STATUS_SUCCESS;
+}
+
+static DWORD thrice(ECB *ecb)
+{
+    return write_thrice(ecb, "200 OK", "\r\n");
+}
+
+static DWORD thrice_no_content(ECB *ecb)
+{
+    return write_thrice(ecb, "204 No Content", "\r\n");
+}
+
+static DWORD thrice_with_length(ECB *ecb)
+{
+    return write_thrice(ecb, "200 OK", "Content-Length: 5\r\n\r\n");
+}
+
 /* ---- Body ---- */
 
 /* Answers with total, available, and a sum over all bytes read, and how many those were. */
@@ -202,6 +243,25 @@ static DWORD sum(ECB *ecb)
         for (DWORD i = 0; i < size; i++)
             sum += (unsigned char)buffer[i];
     }
+    text_head(ecb);
+    put(ecb, text);
+    return HSE_STATUS_SUCCESS;
+}
+
+/* Reads until it fails, then once more: "<error> <returned> <error>". */
+static DWORD read_on(ECB *ecb)
+{
+    char buffer[1000], text[64];
+    DWORD size = sizeof buffer;
+    while (ecb->ReadClient(ecb->ConnID, buffer, &size) && size > 0)
+        size = sizeof buffer;
+    int first = size > 0 ? errno : 0;
+    size = sizeof buffer;
+    errno = 0;
+    BOOL ok = ecb->ReadClient(ecb->ConnID, buffer, &size);
+    int second = errno;
+    gone_error = first == second && !ok ? first : 0;
+    snprintf(text, sizeof text, "%d %d %d", first, ok, second);
     text_head(ecb);
     put(ecb, text);
     return HSE_STATUS_SUCCESS;
@@ -303,6 +363,62 @@ static DWORD cut(ECB *ecb)
     return HSE_STATUS_SUCCESS;
 }
 
+static void *cut_later(void *argument)
+{
+    usleep(200000);
+    support(argument, HSE_REQ_CLOSE_CONNECTION, 0, 0, 0);
+    return 0;
+}
+
+/* Writes until that fails, to a client that does not read; another thread closes the connection. */
+static DWORD cut_while_writing(ECB *ecb)
+{
+    char piece[10000] = "";
+    pthread_t thread;
+    text_head(ecb);
+    pthread_create(&thread, 0, cut_later, ecb);
+    while (put_flags(ecb, piece, sizeof piece, HSE_IO_SYNC))
+        ;
+    gone_error = errno;
+    pthread_join(thread, 0);
+    return HSE_STATUS_SUCCESS;
+}
+
+static void header(ECB *ecb, char *name, char *value, DWORD size);
+
+/* DONE with the status in X-Status. */
+static DWORD done_with(ECB *ecb)
+{
+    char text[32];
+    header(ecb, "HTTP_X_STATUS", text, sizeof text);
+    DWORD status = (DWORD)strtoul(text, 0, 0);
+    support(ecb, HSE_REQ_DONE_WITH_SESSION, &status, 0, 0);
+    return HSE_STATUS_PENDING;
+}
+
+static DWORD stuck(ECB *ecb)
+{
+    sleep(8);
+    return hello(ecb);
+}
+
+static volatile int visits;
+
+static DWORD visit(ECB *ecb)
+{
+    visits++;
+    return hello(ecb);
+}
+
+static DWORD visited(ECB *ecb)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%d", visits);
+    text_head(ecb);
+    put(ecb, text);
+    return HSE_STATUS_SUCCESS;
+}
+
 static DWORD slow(ECB *ecb)
 {
     usleep(300000);
@@ -310,8 +426,6 @@ static DWORD slow(ECB *ecb)
 }
 
 /* ---- Client gone ---- */
-
-static volatile int gone_error = -1;
 
 static DWORD write_until_gone(ECB *ecb)
 {
@@ -425,6 +539,68 @@ static DWORD async_without_callback(ECB *ecb)
     return HSE_STATUS_SUCCESS;
 }
 
+/* ---- Operations that are outstanding when the session ends. `visited` counts the completions. ---- */
+
+static void WINAPI aborted(ECB *ecb, void *context, DWORD bytes, DWORD error)
+{
+    char text[512], name[] = "URL";
+    DWORD size = sizeof text;
+    visits++;
+    BOOL alive = context == &visits && ecb->cbSize == sizeof *ecb &&
+                 ecb->GetServerVariable(ecb->ConnID, name, text, &size);
+    gone_error = (int)(error + bytes) + (alive ? 0 : 100000);
+}
+
+static void *done_later(void *argument)
+{
+    usleep(200000);
+    done(argument);
+    return 0;
+}
+
+static DWORD leave_to_thread(ECB *ecb)
+{
+    pthread_t thread;
+    pthread_create(&thread, 0, done_later, ecb);
+    pthread_detach(thread);
+    return HSE_STATUS_PENDING;
+}
+
+/* A write that the client is not quick enough to take. */
+static DWORD done_while_writing(ECB *ecb)
+{
+    static char much[30000000];
+    text_head(ecb);
+    support(ecb, HSE_REQ_IO_COMPLETION, (void *)aborted, 0, (void *)&visits);
+    put_flags(ecb, much, sizeof much, HSE_IO_ASYNC);
+    return leave_to_thread(ecb);
+}
+
+static DWORD done_while_unregistered(ECB *ecb)
+{
+    static char much[30000000];
+    text_head(ecb);
+    support(ecb, HSE_REQ_IO_COMPLETION, (void *)aborted, 0, (void *)&visits);
+    put_flags(ecb, much, sizeof much, HSE_IO_ASYNC);
+    support(ecb, HSE_REQ_IO_COMPLETION, 0, 0, 0);
+    return leave_to_thread(ecb);
+}
+
+static void WINAPI count_and_finish(ECB *ecb, void *context, DWORD bytes, DWORD error)
+{
+    (void)context, (void)bytes, (void)error;
+    visits++;
+    done(ecb);
+}
+
+static DWORD done_in_callback(ECB *ecb)
+{
+    text_head(ecb);
+    support(ecb, HSE_REQ_IO_COMPLETION, (void *)count_and_finish, 0, 0);
+    put_flags(ecb, "done", 4, HSE_IO_ASYNC);
+    return HSE_STATUS_PENDING;
+}
+
 /* ---- Files. The header X-File names it, X-Range is "offset length", X-Flags is a number. ---- */
 
 static void header(ECB *ecb, char *name, char *value, DWORD size)
@@ -473,6 +649,56 @@ static DWORD file(ECB *ecb)
         return HSE_STATUS_SUCCESS;
     }
     return info.dwFlags & HSE_IO_ASYNC ? HSE_STATUS_PENDING : HSE_STATUS_SUCCESS;
+}
+
+/* The file X-File, asynchronously, with these flags and no more than that; `completed` is told of the end. */
+static DWORD plain_file(ECB *ecb, DWORD flags, PFN_HSE_IO_COMPLETION completed)
+{
+    char name[512];
+    header(ecb, "HTTP_X_FILE", name, sizeof name);
+    int descriptor = open(name, O_RDONLY);
+    HSE_TF_INFO info = {0};
+    info.hFile = (HANDLE)(size_t)descriptor;
+    info.dwFlags = flags | HSE_IO_ASYNC;
+    info.pfnHseIO = completed;
+    info.pContext = (void *)&visits;
+    BOOL ok = support(ecb, HSE_REQ_TRANSMIT_FILE, &info, 0, 0);
+    close(descriptor);
+    return ok ? HSE_STATUS_PENDING : HSE_STATUS_ERROR;
+}
+
+static void WINAPI told_and_done(ECB *ecb, void *context, DWORD bytes, DWORD error)
+{
+    (void)context;
+    gone_error = (int)(bytes + error * 100000000);
+    done(ecb);
+}
+
+static DWORD file_with_length(ECB *ecb)
+{
+    head_ex(ecb, "200 OK", "Content-Length: 10\r\n\r\n", TRUE);
+    return plain_file(ecb, 0, told_and_done);
+}
+
+static DWORD file_alone(ECB *ecb)
+{
+    text_head(ecb);
+    return plain_file(ecb, 0, told_and_done);
+}
+
+static DWORD file_and_close(ECB *ecb)
+{
+    text_head(ecb);
+    put(ecb, "head:");
+    usleep(50000);
+    return plain_file(ecb, HSE_IO_DISCONNECT_AFTER_SEND, told_and_done);
+}
+
+static DWORD done_while_sending(ECB *ecb)
+{
+    text_head(ecb);
+    plain_file(ecb, 0, aborted);
+    return leave_to_thread(ecb);
 }
 
 /* ---- Variables. The header X-Name names one; the answer is "<ok> <error> <size>:<value>". ---- */
@@ -568,6 +794,12 @@ static const struct {
     {"fail", fail}, {"fail_late", fail_late}, {"forever", forever}, {"cut", cut}, {"slow", slow},
     {"write_until_gone", write_until_gone}, {"read_until_gone", read_until_gone}, {"watch_until_gone", watch_until_gone}, {"gone", gone}, {"chain", chain},
     {"endless_chain", endless_chain}, {"async_without_callback", async_without_callback}, {"file", file},
+    {"framed_large", framed_large}, {"thrice", thrice}, {"thrice_no_content", thrice_no_content},
+    {"thrice_with_length", thrice_with_length}, {"read_on", read_on}, {"cut_while_writing", cut_while_writing},
+    {"done_with", done_with}, {"stuck", stuck}, {"visit", visit}, {"visited", visited},
+    {"done_while_writing", done_while_writing}, {"done_while_unregistered", done_while_unregistered},
+    {"done_in_callback", done_in_callback}, {"file_with_length", file_with_length}, {"file_alone", file_alone},
+    {"file_and_close", file_and_close}, {"done_while_sending", done_while_sending},
     {"variable", variable}, {"block", block}, {"nulls", nulls}, {"requests", requests}, {"logged", logged},
 };
 
