@@ -1,7 +1,8 @@
 """Pass every request on to another site and its answer back, byte for byte.
 
-The environment variable REDIRECTOR_TARGET names the other site, http://127.0.0.1:8081 unless set. Bodies
-stream through in blocks in both directions, so their size does not matter.
+The environment variable REDIRECTOR_TARGET names the other site, such as http://127.0.0.1:8081; unless it is
+set, the pages of this same server outside of this application take its place. Bodies stream through in
+blocks in both directions, so their size does not matter.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import re
 import string
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import isapi
 from isapi import ExtensionError, isapicon
 from isapi.threaded_extension import ThreadPoolExtension
 
-TARGET = urlsplit(os.environ.get("REDIRECTOR_TARGET", "http://127.0.0.1:8081"))
+TARGET = os.environ.get("REDIRECTOR_TARGET")
 TIMEOUT_SECONDS = 60
 BLOCK_BYTES = 64 * 1024
 
@@ -72,11 +73,13 @@ def ask_target(
     ecb: isapi.EXTENSION_CONTROL_BLOCK,
 ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
     """Send the request with its body to the target; return when the head of the answer is there."""
-    kind = http.client.HTTPSConnection if TARGET.scheme == "https" else http.client.HTTPConnection
-    connection = kind(TARGET.netloc, timeout=TIMEOUT_SECONDS)
+    target = target_of(ecb)
+    kind = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
+    connection = kind(target.netloc, timeout=TIMEOUT_SECONDS)
     try:
         headers = request_headers(ecb)
-        connection.putrequest(ecb.Method.decode("ascii"), target_path(ecb), skip_accept_encoding=True)
+        path = target.path.rstrip("/") + path_below_mount(ecb)
+        connection.putrequest(ecb.Method.decode("ascii"), path, skip_accept_encoding=True)
         for name, value in kept(headers):
             connection.putheader(name, value)
         chunked = ecb.TotalBytes < 0
@@ -122,26 +125,37 @@ def body_of(response: http.client.HTTPResponse) -> Iterator[bytes]:
 
 def send_bad_gateway(ecb: isapi.EXTENSION_CONTROL_BLOCK, error: Exception) -> None:
     """Tell the client that the target does not answer."""
-    print(f"redirector: {TARGET.geturl()} does not answer: {error!r}")
+    print(f"redirector: {TARGET or 'this server'} does not answer: {error!r}")
     body = b"The site behind this one does not answer.\n"
     headers = f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
     ecb.SendResponseHeaders("502 Bad Gateway", headers, False)
     ecb.WriteClient(body)
 
 
-def target_path(ecb: isapi.EXTENSION_CONTROL_BLOCK) -> str:
-    """Return the path and query to ask the target for: the request's, without this application's prefix."""
-    # /LM/W3SVC/1/ROOT/redirector: what follows ROOT is where this application is mounted.
+def target_of(ecb: isapi.EXTENSION_CONTROL_BLOCK) -> SplitResult:
+    """Return the other site's address, or this server's own."""
+    if TARGET:
+        return urlsplit(TARGET)
+    if not mount(ecb):
+        raise ConnectionError("this is the whole site and would ask itself: set REDIRECTOR_TARGET")
+    return urlsplit(f"http://127.0.0.1:{ecb.GetServerVariable('SERVER_PORT').decode()}")
+
+
+def mount(ecb: isapi.EXTENSION_CONTROL_BLOCK) -> str:
+    """Return the prefix of this application's URLs; it is empty for the whole site."""
+    # /LM/W3SVC/1/ROOT/redirector: what follows ROOT.
     application = ecb.GetServerVariable("APPL_MD_PATH").decode()
-    prefix = re.sub(r"^.*?/ROOT", "", application, flags=re.IGNORECASE)
+    return quote(re.sub(r"^.*?/ROOT", "", application, flags=re.IGNORECASE)).rstrip("/")
+
+
+def path_below_mount(ecb: isapi.EXTENSION_CONTROL_BLOCK) -> str:
+    """Return the path and query of the request, without this application's prefix."""
     # As the client wrote it, so that escapes such as %2F reach the target; only what is no URL gets escaped.
     url = quote(ecb.GetServerVariable("HTTP_URL"), safe=string.punctuation)
-    mounted = quote(prefix)
+    mounted = mount(ecb)
     if url[: len(mounted)].lower() == mounted.lower():
         url = url[len(mounted) :]
-    if not url.startswith("/"):
-        url = "/" + url
-    return TARGET.path.rstrip("/") + url
+    return url if url.startswith("/") else "/" + url
 
 
 def request_headers(ecb: isapi.EXTENSION_CONTROL_BLOCK) -> list[tuple[str, str]]:

@@ -216,8 +216,8 @@ class CompletionPort:
     def run(self, worker: WorkerThread, /) -> None:
         """Call ``worker.extension.dispatch_map[key](errCode, bytes, key, overlapped)`` for each message.
 
-        Ends on ``ISAPI_SHUTDOWN`` without an overlapped, after a message when ``worker.running`` is false,
-        and when the port is closed and empty. A failing handler or an unknown key goes to
+        Ends on ``ISAPI_SHUTDOWN`` without an overlapped, and when nothing is queued while ``worker.running``
+        is false or the port is closed. A failing handler or an unknown key goes to
         ``pyisapi._failure.work_failed``, and the worker goes on.
         """
     def drain(self) -> list[OVERLAPPED]:

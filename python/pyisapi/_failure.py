@@ -4,6 +4,7 @@ The bridge calls these functions on whichever thread the failure happened, and s
 :mod:`pyisapi.threaded_extension`. The client sees a reference, the log has the traceback under the same
 reference; only debug mode (``ISAPI_DEBUG=1``) shows the traceback to the client as well. The public
 functions never raise: they are the last stop, and an error here would hide the one that is being reported.
+A script may queue an object of its own around the control block, with only the members that pywin32 has.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import secrets
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pyisapi import ISAPIError, _failure_page
 from pyisapi.isapicon import (
@@ -46,71 +47,75 @@ def report_text(code: str, text: str) -> str:
     return reference
 
 
-def answer(control_block: EXTENSION_CONTROL_BLOCK, reference: str, error: BaseException | None) -> None:
-    """Send the 500 page, unless the response has already begun or the request is finished."""
+def answer(control_block: EXTENSION_CONTROL_BLOCK, reference: str, error: BaseException | None) -> bool:
+    """Send the 500 page, unless the response has already begun or the request is finished; say if it went."""
     try:
         details = None
         if error is not None and os.environ.get("ISAPI_DEBUG") == "1":
             details = _traceback_of(error)
         page = _failure_page.failed(reference, details)
-        _respond(control_block, HTTP_INTERNAL_SERVER_ERROR, "500 Internal Server Error", page, reference)
+        status_line = "500 Internal Server Error"
+        return _respond(control_block, HTTP_INTERNAL_SERVER_ERROR, status_line, page, reference)
     except BaseException as trouble:
         _give_up("the error page", reference, trouble)
+        return False
 
 
 def refuse(control_block: EXTENSION_CONTROL_BLOCK, reference: str) -> None:
     """Send the 503 page to a request that nobody will handle any more, and finish it."""
-    begun = control_block.HeadersSent
+    sent = False
     try:
         page = _failure_page.unavailable(reference)
-        _respond(control_block, HTTP_SERVICE_UNAVAILABLE, "503 Service Unavailable", page, reference)
+        sent = _respond(control_block, HTTP_SERVICE_UNAVAILABLE, "503 Service Unavailable", page, reference)
     except BaseException as trouble:
         _give_up("the 503 page", reference, trouble)
     # A response that had begun stays incomplete: ending it as an error lets the client see that.
-    finish(control_block, HSE_STATUS_ERROR if begun else HSE_STATUS_SUCCESS)
+    finish(control_block, HSE_STATUS_SUCCESS if sent else HSE_STATUS_ERROR)
 
 
 def finish(control_block: EXTENSION_CONTROL_BLOCK, status: int = HSE_STATUS_ERROR) -> None:
     """End the request if it has not ended yet; with the default status the connection is given up."""
     try:
-        if not control_block.Done:
+        if not is_done(control_block):
             control_block.DoneWithSession(status)
     except BaseException as trouble:
         _give_up("DoneWithSession", "-", trouble)
 
 
+def is_request(item: object) -> TypeGuard[EXTENSION_CONTROL_BLOCK]:
+    """Say whether this is a control block, or a script's own object around one."""
+    return callable(getattr(item, "DoneWithSession", None))
+
+
+def is_done(control_block: EXTENSION_CONTROL_BLOCK) -> bool:
+    """Say whether the request is finished, as far as the object tells."""
+    return bool(getattr(control_block, "Done", False))
+
+
 def work_failed(key: int, overlapped: OVERLAPPED | None, error: BaseException | None) -> None:
     """Report work from a completion port that failed, and finish the request that it carried, if any."""
-    if _is_unknown_key(key, error):
+    if error is None:
         reference = report("ISAPI0212", f"nothing in dispatch_map handles the completion key {key}", None)
     else:
         reference = report("ISAPI0213", f"the handler of the completion key {key} failed", error)
     try:
-        from pyisapi._bridge import EXTENSION_CONTROL_BLOCK
-
-        carried = None if overlapped is None else overlapped.object
-        if isinstance(carried, EXTENSION_CONTROL_BLOCK):
-            answer(carried, reference, error)
-            finish(carried)
+        carried: Any = None if overlapped is None else overlapped.object
+        if is_request(carried):
+            sent = answer(carried, reference, error)
+            finish(carried, HSE_STATUS_SUCCESS if sent else HSE_STATUS_ERROR)
     except BaseException as trouble:
         _give_up("the request of the failed work", reference, trouble)
 
 
-def _is_unknown_key(key: int, error: BaseException | None) -> bool:
-    if error is None:
-        return True
-    # The bridge's own KeyError names the key and never travelled through Python code, as a handler's does.
-    return isinstance(error, KeyError) and error.__traceback__ is None and str(key) in str(error)
-
-
 def _respond(
     control_block: EXTENSION_CONTROL_BLOCK, status: int, status_line: str, page: bytes, reference: str
-) -> None:
-    if control_block.Done:
-        return
+) -> bool:
+    """Send a whole response and say whether it went; not after the end, nor after the response has begun."""
+    if is_done(control_block):
+        return False
     control_block.LogData = f"|{reference}"
-    if control_block.HeadersSent:
-        return
+    if getattr(control_block, "HeadersSent", False):
+        return False
     control_block.HttpStatusCode = status
     headers = (
         "Content-Type: text/html; charset=utf-8\r\n"
@@ -118,8 +123,9 @@ def _respond(
         "Cache-Control: no-store\r\n\r\n"
     )
     control_block.SendResponseHeaders(status_line, headers, True)
-    if control_block.Method != b"HEAD":
+    if getattr(control_block, "Method", b"GET") != b"HEAD":
         control_block.WriteClient(page)
+    return True
 
 
 def _give_up(what: str, reference: str, trouble: BaseException) -> None:

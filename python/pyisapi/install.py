@@ -1,18 +1,28 @@
 """The installer that scripts call from ``if __name__ == "__main__"``. Not built yet.
 
 This version has the parameter classes and reads the command line, runs a script's own commands, and refuses
-``install`` and ``remove`` with a message: nothing is written to any web server's configuration. Until then
-``pyisapi serve SCRIPT`` runs a script without installing it.
+``install`` and ``remove``, and each function that would look into a web server's configuration or change it,
+with ``InstallationError``. Until then ``pyisapi serve SCRIPT`` runs a script without installing it.
+Scripts import this module with ``*`` and get the standard modules of its head too.
 """
 
 from __future__ import annotations
 
+import importlib  # noqa: F401 -- scripts expect it of the star import, as the next three
 import inspect
 import optparse
 import os
+import shutil  # noqa: F401
+import stat  # noqa: F401
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+import traceback  # noqa: F401
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NoReturn, TypeVar
+
+this_dir = os.path.dirname(os.path.abspath(__file__))
+"""Where this package lies."""
+
+_Item = TypeVar("_Item")
 
 _APP_INPROC: Final = 0
 _APP_OUTPROC: Final = 1
@@ -156,6 +166,12 @@ def split_path(path: str) -> list[str]:
     return [parent, name]
 
 
+def get_unique_items(sequence: Iterable[_Item], reference: Iterable[_Item]) -> tuple[_Item, ...]:
+    """Return the items that are not in the reference, in their order."""
+    known = list(reference)
+    return tuple(item for item in sequence if item not in known)
+
+
 def GetLoaderModuleName(mod_name: str, check_module: bool | None = None) -> str:
     """Return the absolute path of the loader library that belongs to a script.
 
@@ -169,6 +185,9 @@ def GetLoaderModuleName(mod_name: str, check_module: bool | None = None) -> str:
     library = base.removesuffix("w") if hasattr(sys, "frozen") else "_" + base
     suffix = ".dll" if sys.platform == "win32" else ".so"
     return os.path.abspath(os.path.join(folder, library + suffix))
+
+
+# What follows looks into a web server's configuration or changes it: not available in this version.
 
 
 def InstallModule(
@@ -185,7 +204,91 @@ def UninstallModule(
     raise _not_available("remove", conf_module_name)
 
 
-def _not_available(what: str, conf_module_name: str) -> InstallationError:
+def Install(params: ISAPIParameters, options: optparse.Values) -> NoReturn:
+    """Create the directories and filters. Not available in this version."""
+    raise _not_available("Install")
+
+
+def Uninstall(params: ISAPIParameters, options: optparse.Values) -> NoReturn:
+    """Remove the directories and filters. Not available in this version."""
+    raise _not_available("Uninstall")
+
+
+def CheckLoaderModule(dll_name: str) -> NoReturn:
+    """Refresh the loader library beside a script. Not available in this version."""
+    raise _not_available("CheckLoaderModule")
+
+
+def CreateDirectory(params: VirtualDirParameters, options: optparse.Values) -> NoReturn:
+    """Create a virtual directory and return its node. Not available in this version."""
+    raise _not_available("CreateDirectory")
+
+
+def RemoveDirectory(params: VirtualDirParameters, options: optparse.Values) -> NoReturn:
+    """Remove a virtual directory. Not available in this version."""
+    raise _not_available("RemoveDirectory")
+
+
+def AssignScriptMaps(
+    script_maps: Iterable[ScriptMapParams], target: Any, update: str = "replace"
+) -> NoReturn:
+    """Set the script maps of a node. Not available in this version."""
+    raise _not_available("AssignScriptMaps")
+
+
+def RemoveScriptMaps(vd_params: VirtualDirParameters, options: optparse.Values) -> NoReturn:
+    """Remove the script maps of a directory. Not available in this version."""
+    raise _not_available("RemoveScriptMaps")
+
+
+def CreateISAPIFilter(filterParams: FilterParameters, options: optparse.Values) -> NoReturn:
+    """Create a filter and return its node. Not available in this version."""
+    raise _not_available("CreateISAPIFilter")
+
+
+def DeleteISAPIFilter(filterParams: FilterParameters, options: optparse.Values) -> NoReturn:
+    """Remove a filter. Not available in this version."""
+    raise _not_available("DeleteISAPIFilter")
+
+
+def AddExtensionFiles(params: ISAPIParameters, options: optparse.Values) -> NoReturn:
+    """Allow the libraries of the parameters to be loaded. Not available in this version."""
+    raise _not_available("AddExtensionFiles")
+
+
+def DeleteExtensionFileRecords(params: ISAPIParameters, options: optparse.Values) -> NoReturn:
+    """Take the libraries off the list of what may be loaded. Not available in this version."""
+    raise _not_available("DeleteExtensionFileRecords")
+
+
+def FindPath(options: optparse.Values, server: str | None, name: str) -> str:
+    """Return the node's path of a directory; only a whole ``iis://`` path is known in this version."""
+    if name.lower().startswith("iis://"):
+        return name
+    raise _not_available("FindPath")
+
+
+def LocateWebServerPath(description: str) -> NoReturn:
+    """Return the path of a site by its number or name. Not available in this version."""
+    raise _not_available("LocateWebServerPath")
+
+
+def GetWebServer(description: str | None = None) -> NoReturn:
+    """Return the object of a site. Not available in this version."""
+    raise _not_available("GetWebServer")
+
+
+def LoadWebServer(path: str) -> NoReturn:
+    """Return the object of a site by its path. Not available in this version."""
+    raise _not_available("LoadWebServer")
+
+
+def FindWebServer(options: optparse.Values, server_desc: str | None) -> NoReturn:
+    """Return the path of the site that is meant. Not available in this version."""
+    raise _not_available("FindWebServer")
+
+
+def _not_available(what: str, conf_module_name: str = "SCRIPT") -> InstallationError:
     return InstallationError(
         f"ISAPI0090 {what} is not available in this version; run: pyisapi serve {conf_module_name}"
     )

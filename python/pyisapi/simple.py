@@ -21,7 +21,7 @@ class FilterVersion(Protocol):
     """What a filter sets of the server's ``HTTP_FILTER_VERSION``."""
 
     Flags: int
-    FilterDesc: bytes
+    FilterDesc: str | bytes
 
 
 class SimpleExtension:
@@ -67,8 +67,8 @@ class SimpleFilter:
         """End the filter; ``status`` holds the server's flags, or 0 for a reload."""
 
 
-def _description(handler: object, max_bytes: int) -> bytes:
-    """Return the handler's docstring, else its class name, cut to what the field holds."""
+def _description(handler: object, max_bytes: int) -> str:
+    """Return the handler's docstring, else its class name, cut to what the field holds as UTF-8."""
     text = handler.__doc__ or type(handler).__name__
     # Cut between characters: decoding drops the broken rest of the last one.
-    return text.encode()[:max_bytes].decode(errors="ignore").encode()
+    return text.encode()[:max_bytes].decode(errors="ignore")

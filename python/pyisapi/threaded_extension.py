@@ -51,16 +51,24 @@ class WorkerThread(threading.Thread):
     def __init__(self, extension: ThreadPoolExtension, io_req_port: CompletionPort) -> None:
         super().__init__(daemon=True)
         self.running = False
+        self._told_to_stop = False
         self.extension = extension
         self.io_req_port = io_req_port
 
     def run(self) -> None:
         """Handle messages; the loop itself is native."""
         self.running = True
+        if self._told_to_stop:  # before the thread got here
+            self.running = False
         try:
             self.io_req_port.run(self)
         finally:
             self.running = False
+
+    def tell_to_stop(self) -> None:
+        """Clear ``running``, which long work may look at; what is queued is still handled."""
+        self._told_to_stop = True
+        self.running = False
 
     def call_handler(self, cblock: EXTENSION_CONTROL_BLOCK) -> None:
         """Dispatch one request directly; kept for scripts, the pool does not use it."""
@@ -78,6 +86,7 @@ class ThreadPoolExtension(SimpleExtension):
 
     def __init__(self) -> None:
         """Prepare the pool; subclasses that override this must call it."""
+        self._started = False
         self.workers: list[WorkerThread] = []
         self.dispatch_map: dict[int, Handler] = {ISAPI_REQUEST: self.DispatchConnection}
 
@@ -86,7 +95,9 @@ class ThreadPoolExtension(SimpleExtension):
         super().GetExtensionVersion(vi)
         # A factory may hand out an object that was terminated before.
         self.dispatch_map.setdefault(ISAPI_REQUEST, self.DispatchConnection)
+        self.workers = []
         self.io_req_port = CompletionPort()
+        self._started = True
         try:
             for number in range(1, self.max_workers + 1):
                 worker = WorkerThread(self, self.io_req_port)
@@ -101,20 +112,24 @@ class ThreadPoolExtension(SimpleExtension):
         """Queue the request; for a class that does not override this the bridge does so natively."""
         overlapped = OVERLAPPED()
         overlapped.object = control_block
-        self.io_req_port.post(0, ISAPI_REQUEST, overlapped)
+        try:
+            self.io_req_port.post(0, ISAPI_REQUEST, overlapped)
+        except ValueError:  # the port is closed: the pool was terminated
+            _refuse_all([overlapped])
+            return isapicon.HSE_STATUS_SUCCESS
         return isapicon.HSE_STATUS_PENDING
 
     def TerminateExtension(self, status: int) -> Any:
         """Let the workers finish what is queued, and refuse what they do not reach in time."""
-        workers, self.workers = self.workers, []
-        if not workers:
+        if not self._started:
             return
+        self._started = False
+        for worker in self.workers:
+            worker.tell_to_stop()
         # Behind all requests in the queue: every worker that is not stuck finishes its share first.
-        for _ in workers:
+        for _ in self.workers:
             self.io_req_port.post(0, ISAPI_SHUTDOWN)
-        stuck = _wait_for(workers, self.worker_shutdown_wait / 1000)
-        for worker in workers:
-            worker.running = False
+        stuck = _wait_for(self.workers, self.worker_shutdown_wait / 1000)
         if stuck:
             _report_stuck(stuck)
         left = self.io_req_port.drain()
@@ -145,12 +160,9 @@ class ThreadPoolExtension(SimpleExtension):
         """Report the exception that is being handled, answer 500 and finish the request."""
         error = sys.exc_info()[1]
         reference = _failure.report("ISAPI0211", f"Dispatch of {type(self).__name__} failed", error)
-        if ecb.Done:
-            return
+        sent = _failure.answer(ecb, reference, error)
         # A response that had begun stays incomplete: ending it as an error lets the client see that.
-        begun = ecb.HeadersSent
-        _failure.answer(ecb, reference, error)
-        _failure.finish(ecb, isapicon.HSE_STATUS_ERROR if begun else isapicon.HSE_STATUS_SUCCESS)
+        _failure.finish(ecb, isapicon.HSE_STATUS_SUCCESS if sent else isapicon.HSE_STATUS_ERROR)
 
 
 def _wait_for(workers: list[WorkerThread], seconds: float) -> list[WorkerThread]:
@@ -173,13 +185,15 @@ def _report_stuck(workers: list[WorkerThread]) -> None:
 
 def _refuse_all(left: list[OVERLAPPED]) -> None:
     """Answer 503 to the requests among the messages that no worker has taken."""
-    from pyisapi._bridge import EXTENSION_CONTROL_BLOCK
-
     carried = [overlapped.object for overlapped in left]
-    requests = [item for item in carried if isinstance(item, EXTENSION_CONTROL_BLOCK) and not item.Done]
+    requests = [item for item in carried if _failure.is_request(item) and not _failure.is_done(item)]
     if requests:
         reference = _failure.report_text(
             "ISAPI0215", f"{len(requests)} queued request(s) answered 503: their extension was terminated"
         )
         for control_block in requests:
             _failure.refuse(control_block, reference)
+
+
+# What the bridge compares with: a script may replace the method on the class.
+_queueing_http_extension_proc = ThreadPoolExtension.HttpExtensionProc

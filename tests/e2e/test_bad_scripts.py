@@ -40,14 +40,14 @@ UNLOADABLE = {
     "exits on import": ("import sys\nsys.exit(3)\n", "ISAPI0201"),
     "no factory": ("def factory():\n    pass\n", "ISAPI0202"),
     "factory raises": ("def __ExtensionFactory__():\n    raise ValueError('in the factory')\n", "ISAPI0203"),
-    "factory is no function": ("__ExtensionFactory__ = 5\n", "ISAPI020[23]"),
+    "factory is no function": ("__ExtensionFactory__ = 5\n", "ISAPI0203"),
     "factory wants arguments": ("def __ExtensionFactory__(server):\n    pass\n", "ISAPI0203"),
     "factory gives nothing": ("def __ExtensionFactory__():\n    pass\n", "ISAPI0204"),
     "version raises": (handler("raise ValueError('in the version method')"), "ISAPI0205"),
     "version exits": (handler("raise SystemExit(0)"), "ISAPI0205"),
     "version of a wrong type": (handler("return 'yes'"), "ISAPI0205"),
-    "version refuses": (handler("return False"), None),
-    "version returns zero": (handler("return 0"), None),
+    "version refuses": (handler("return False"), "ISAPI0303"),
+    "version returns zero": (handler("return 0"), "ISAPI0303"),
 }
 
 
@@ -56,12 +56,12 @@ def test_single_script_that_cannot_be_loaded_ends_the_program(
     serve: Servers,
     run_serve: Callable[..., subprocess.CompletedProcess[str]],
     script: str,
-    code: str | None,
+    code: str,
 ) -> None:
     path = serve.place(script)
     ended = run_serve(str(path), "--port", "0")
     assert ended.returncode == 1
-    assert "script" in ended.stderr and re.search(code or "", ended.stderr)
+    assert "script" in ended.stderr and code in ended.stderr
     assert "http://" not in ended.stdout
     if "raise ValueError" in script:
         assert "Traceback" in ended.stderr and "ValueError: " in ended.stderr

@@ -26,8 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def samples(serve_module: Servers, folder: Path) -> ServerProcess:
-    # Nothing listens on port 1, which is what the redirectors are to find here.
-    return serve_module(folder, variables={"REDIRECTOR_TARGET": "http://127.0.0.1:1"})
+    return serve_module(folder)
 
 
 def test_readme_names_every_sample() -> None:
@@ -38,7 +37,7 @@ def test_readme_names_every_sample() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_sample_is_mounted_under_its_name(samples: ServerProcess, name: str) -> None:
     response = samples.get(f"/{name}/?seconds=0&count=1&interval=0")
-    assert response.status == (502 if name.startswith("redirector") else 200), response.body
+    assert response.status == 200, response.body
     assert response.body
 
 
@@ -61,6 +60,37 @@ def test_page_of_the_folder_links_to_every_sample(samples: ServerProcess) -> Non
 
 def test_hello(samples: ServerProcess) -> None:
     assert samples.get("/hello/").body == b"Hello from Python.\n"
+
+
+REDIRECTORS = [name for name in NAMES if name.startswith("redirector")]
+
+
+@pytest.mark.parametrize("name", REDIRECTORS)
+def test_redirector_without_a_target_shows_the_servers_own_pages(
+    samples: ServerProcess, folder: Path, name: str
+) -> None:
+    response = samples.get(f"/{name}/")
+    assert (response.status, response.body) == (200, (folder / "static" / "index.html").read_bytes())
+    assert samples.get(f"/{name}/hello/x?y").body == samples.get("/hello/").body
+    assert samples.get(f"/{name}/not/there").status == 404
+
+
+@pytest.mark.parametrize("name", REDIRECTORS)
+def test_redirector_as_the_whole_site_does_not_ask_itself(serve: Servers, folder: Path, name: str) -> None:
+    for script in REDIRECTORS:
+        serve.place(folder / f"{script}.py")
+    server = serve(folder / f"{name}.py")
+    assert server.get("/").status == 502
+    server.wait_for_log("set REDIRECTOR_TARGET")
+
+
+@pytest.mark.parametrize("name", REDIRECTORS)
+def test_redirector_to_a_site_that_does_not_answer_is_a_502(serve: Servers, folder: Path, name: str) -> None:
+    # Nothing listens on port 1.
+    server = serve(folder, variables={"REDIRECTOR_TARGET": "http://127.0.0.1:1"})
+    assert server.get(f"/{name}/").status == 502
+    assert server.get("/hello/").status == 200
+    server.wait_for_log("http://127.0.0.1:1 does not answer")
 
 
 def test_thread_pool_works_for_the_time_asked(samples: ServerProcess) -> None:

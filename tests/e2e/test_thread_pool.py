@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
+import socket
 import threading
+from collections.abc import Iterator
 
 import pytest
 from conftest import Servers
@@ -100,6 +103,16 @@ def test_failure_of_posted_work_is_logged_and_the_workers_live(serve: Servers) -
     server.wait_for_log("ISAPI0213[\\s\\S]*KeyError: 'posted'")
 
 
+@contextlib.contextmanager
+def requests(server: ServerProcess, *paths: str) -> Iterator[list[socket.socket]]:
+    """Begin requests, each over a connection that ends with the answer."""
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(server.connect()) for _ in paths]
+        for path, connection in zip(paths, connections, strict=True):
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        yield connections
+
+
 def in_background(server: ServerProcess, path: str, answers: list[Response]) -> threading.Thread:
     thread = threading.Thread(target=lambda: answers.append(server.get(path)), daemon=True)
     thread.start()
@@ -129,18 +142,96 @@ def test_queued_requests_are_answered_when_the_server_stops(serve: Servers) -> N
             "max_workers = 1",
         )
     )
-    connections = [server.connect() for _ in range(5)]
-    try:
-        for number, connection in enumerate(connections):
-            connection.sendall(f"GET /{number} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    with requests(server, *(f"/{number}" for number in range(5))) as connections:
         server.wait_for_log("began")
         assert server.stop() == 0
         answers = [receive_all(connection) for connection in connections]
-    finally:
-        for connection in connections:
-            connection.close()
-    statuses = [answer[:12] for answer in answers]
-    assert set(statuses) <= {b"HTTP/1.1 200", b"HTTP/1.1 503"} and b"HTTP/1.1 200" in statuses, answers
+    assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 5, answers
+
+
+def test_queued_requests_behind_a_stuck_worker_get_503(serve: Servers) -> None:
+    """D35: the reload cannot wait for the worker, and says so to those who wait behind it."""
+    server = serve(
+        pool(
+            """
+        print("began", file=sys.stderr)
+        self.wait_for_nothing()""",
+            """
+        max_workers = 1
+        worker_shutdown_wait = 200
+        def wait_for_nothing(self):
+            threading.Event().wait()
+        def HttpExtensionProc(self, ecb):
+            if ecb.PathInfo == b"/reload" and not reloads:
+                reloads.append(1)
+                raise isapi.InternalReloadException
+            print("came", ecb.PathInfo, file=sys.stderr)
+            return ThreadPoolExtension.HttpExtensionProc(self, ecb)
+        def DispatchConnection(self, *arguments):
+            if reloads:
+                ecb = arguments[-1].object
+                reply(ecb, "after the reload")
+                ecb.DoneWithSession()
+            else:
+                ThreadPoolExtension.DispatchConnection(self, *arguments)""",
+            "reloads = globals().get('reloads', [])",
+        ),
+        "--grace",
+        "1",
+    )
+    with requests(server, "/stuck") as stuck:
+        server.wait_for_log("began")
+        with requests(server, "/first", "/second") as queued:
+            server.wait_for_log("came b'/first'")
+            server.wait_for_log("came b'/second'")
+            assert server.get("/reload").body == b"after the reload"
+            answers = [receive_all(connection) for connection in queued]
+        assert [answer[:12] for answer in answers] == [b"HTTP/1.1 503"] * 2, answers
+        [reference] = set(re.findall(rb"<code>([0-9a-f]{12})</code>", b"".join(answers)))
+        server.wait_for_log(rf"ISAPI0215 \[{reference.decode()}\] 2 queued")
+        server.wait_for_log("ISAPI0214[\\s\\S]*wait_for_nothing")
+        assert server.stop() == 0
+        assert receive_all(stuck[0]) == b""
+
+
+WORK_WHILE_RUNNING = """
+print("began", path, file=sys.stderr)
+while threading.current_thread().running:
+    time.sleep(0.01)
+reply(ecb, "told to stop")
+ecb.DoneWithSession()
+"""
+
+
+def test_work_that_looks_at_running_ends_at_a_reload(serve: Servers) -> None:
+    server = serve(
+        pool(
+            WORK_WHILE_RUNNING,
+            """
+        def HttpExtensionProc(self, ecb):
+            if ecb.PathInfo == b"/fine" and not reloads:
+                reloads.append(1)
+                raise isapi.InternalReloadException
+            return ThreadPoolExtension.HttpExtensionProc(self, ecb)""",
+            "reloads = globals().get('reloads', [])",
+        )
+    )
+    with requests(server, "/one", "/two") as connections:
+        server.wait_for_log("began b'/one'")
+        server.wait_for_log("began b'/two'")
+        # Well before worker_shutdown_wait, which is longer than the clients' patience.
+        assert server.get("/fine").body == b"fine"
+        assert all(receive_all(connection).endswith(b"told to stop") for connection in connections)
+    assert "ISAPI0214" not in server.log()
+
+
+def test_work_that_looks_at_running_ends_when_the_server_stops(serve: Servers) -> None:
+    server = serve(pool(WORK_WHILE_RUNNING), "--grace", "1")
+    with requests(server, "/one", "/two"):
+        server.wait_for_log("began b'/one'")
+        server.wait_for_log("began b'/two'")
+        assert server.stop(timeout=10) == 0
+    assert "ISAPI0214" not in server.log()
 
 
 def test_stuck_worker_is_reported_with_its_stack(serve: Servers) -> None:

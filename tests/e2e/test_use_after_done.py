@@ -12,8 +12,24 @@ from conftest import Servers
 from probe_client import Probe, Raised, Value
 from raising import pool, simple
 
-ATTRIBUTES = ["Method", "QueryString", "PathInfo", "PathTranslated", "AvailableData", "ContentType"]
-COPIED = ["Version", "TotalBytes", "AvailableBytes", "softspace", "ConnID", "HttpStatusCode"]
+ATTRIBUTES = [
+    "Method",
+    "QueryString",
+    "PathInfo",
+    "PathTranslated",
+    "AvailableData",
+    "ContentType",
+    "HttpStatusCode",
+]
+COPIED = {
+    "Version": "int",
+    "TotalBytes": "int",
+    "AvailableBytes": "int",
+    "softspace": "int",
+    "ConnID": "int",
+    "Done": "bool",
+    "HeadersSent": "bool",
+}
 CALLS = [
     "WriteClient(b'late')",
     "write('late')",
@@ -62,20 +78,16 @@ def test_bound_method_kept_from_before_raises(probe: Probe, call: str) -> None:
     assert isinstance(outcome, Raised) and outcome.name == "RuntimeError", outcome
 
 
-@pytest.mark.parametrize("name", COPIED)
-def test_copied_number_stays_readable_or_raises(probe: Probe, name: str) -> None:
-    outcome = probe.late(f"ecb.{name}")
-    assert (isinstance(outcome, Value) and outcome.type == "int") or (
-        isinstance(outcome, Raised) and outcome.name == "RuntimeError"
-    )
+@pytest.mark.parametrize(("name", "kind"), COPIED.items())
+def test_copied_number_stays_readable(probe: Probe, name: str, kind: str) -> None:
+    for outcome in (probe.late(f"ecb.{name}"), probe.kept(f"old.{name}")):
+        assert isinstance(outcome, Value) and outcome.type == kind
 
 
-@pytest.mark.parametrize("source", ["ecb.HttpStatusCode = 404\nNone", "ecb.LogData = 'late'\nNone"])
-def test_setting_after_done_does_nothing_or_raises(probe: Probe, source: str) -> None:
-    outcome = probe.late(source)
-    assert outcome == Value("NoneType", "None") or (
-        isinstance(outcome, Raised) and outcome.name == "RuntimeError"
-    )
+@pytest.mark.parametrize("setting", ["HttpStatusCode = 404", "LogData = 'late'", "LogData = b'late'"])
+def test_setting_after_done_raises(probe: Probe, setting: str) -> None:
+    for outcome in (probe.late(f"ecb.{setting}\nNone"), probe.kept(f"old.{setting}\nNone")):
+        assert isinstance(outcome, Raised) and outcome.name == "RuntimeError", outcome
 
 
 def test_done_tells_that_the_request_has_ended(probe: Probe) -> None:

@@ -4,10 +4,14 @@ import io
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from pyisapi import _failure, _failure_page
+from pyisapi import ExtensionError, _failure, _failure_page
+from pyisapi.isapicon import HSE_STATUS_ERROR, HSE_STATUS_SUCCESS
+from pyisapi.threaded_extension import ThreadPoolExtension
 
 
 def fail() -> ZeroDivisionError:
@@ -102,17 +106,74 @@ def test_a_lone_surrogate_does_not_cost_the_page() -> None:
     assert b"\\udcff" in _failure_page.failed("r", "\udcff")
 
 
-@pytest.mark.parametrize("error", [None, KeyError("no entry for 77")])
-def test_an_unknown_completion_key_has_its_own_code(
-    capsys: pytest.CaptureFixture[str], error: BaseException | None
-) -> None:
-    _failure.work_failed(77, None, error)
+def test_an_unknown_completion_key_has_its_own_code(capsys: pytest.CaptureFixture[str]) -> None:
+    _failure.work_failed(77, None, None)
     assert capsys.readouterr().err.startswith("ISAPI0212 ")
 
 
 def test_a_failing_handler_of_a_key_has_its_own_code(capsys: pytest.CaptureFixture[str]) -> None:
-    try:
-        dict[int, str]()[77]
-    except KeyError as error:
-        _failure.work_failed(77, None, error)
+    _failure.work_failed(77, None, KeyError(77))
+    assert capsys.readouterr().err.startswith("ISAPI0213 ")
+
+
+class Wrapper:
+    """What a script may queue in place of the control block: only what pywin32's has."""
+
+    LogData: object = None
+    HttpStatusCode = 0
+
+    def __init__(self, refusal: Exception | None = None) -> None:
+        self.refusal = refusal
+        self.sent: list[object] = []
+
+    def SendResponseHeaders(self, status: str, headers: str, keep_alive: bool) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.sent.append(status)
+
+    def WriteClient(self, data: bytes) -> None:
+        self.sent.append(type(data).__name__)
+
+    def DoneWithSession(self, status: int) -> None:
+        self.sent.append(status)
+
+
+def carrying(item: object) -> Any:
+    """Return something like an overlapped."""
+    return SimpleNamespace(object=item)
+
+
+def test_an_object_around_the_control_block_is_answered_and_finished() -> None:
+    wrapper = Wrapper()
+    _failure.work_failed(77, carrying(wrapper), fail())
+    assert wrapper.sent == ["500 Internal Server Error", "bytes", HSE_STATUS_SUCCESS]
+
+
+def test_an_object_around_the_control_block_is_refused_with_503() -> None:
+    wrapper: Any = Wrapper()
+    _failure.refuse(wrapper, "reference")
+    assert wrapper.sent == ["503 Service Unavailable", "bytes", HSE_STATUS_SUCCESS]
+
+
+def test_a_request_whose_page_cannot_be_sent_is_finished_as_an_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wrapper = Wrapper(ExtensionError(87, None, "SendResponseHeaders"))
+    _failure.work_failed(77, carrying(wrapper), fail())
+    assert wrapper.sent == [HSE_STATUS_ERROR]
+    assert "ISAPI0218" not in capsys.readouterr().err
+
+
+def test_dispatch_error_of_an_object_around_the_control_block_is_answered() -> None:
+    class Pool(ThreadPoolExtension):
+        def Dispatch(self, ecb: object) -> None:
+            raise KeyError("reason")
+
+    wrapper = Wrapper()
+    Pool().DispatchConnection(0, 0, 1, carrying(wrapper))
+    assert wrapper.sent == ["500 Internal Server Error", "bytes", HSE_STATUS_SUCCESS]
+
+
+def test_posted_work_without_a_request_is_only_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    _failure.work_failed(77, carrying("anything"), fail())
     assert capsys.readouterr().err.startswith("ISAPI0213 ")

@@ -22,6 +22,53 @@ from pyisapi.install import (
 SUFFIX = ".dll" if sys.platform == "win32" else ".so"
 
 
+REFUSED: dict[str, list[Any]] = {
+    "AddExtensionFiles": [None, None],
+    "AssignScriptMaps": [[], None],
+    "CheckLoaderModule": ["_x.dll"],
+    "CreateDirectory": [None, None],
+    "CreateISAPIFilter": [None, None],
+    "DeleteExtensionFileRecords": [None, None],
+    "DeleteISAPIFilter": [None, None],
+    "FindPath": [None, None, "name"],
+    "FindWebServer": [None, None],
+    "GetWebServer": [],
+    "Install": [None, None],
+    "InstallModule": ["script.py", None, None],
+    "LoadWebServer": ["IIS://LocalHost/W3SVC/1"],
+    "LocateWebServerPath": ["1"],
+    "RemoveDirectory": [None, None],
+    "RemoveScriptMaps": [None, None],
+    "Uninstall": [None, None],
+    "UninstallModule": ["script.py", None, None],
+}
+
+
+@pytest.mark.parametrize(("name", "arguments"), REFUSED.items())
+def test_what_would_touch_a_web_server_is_refused(name: str, arguments: list[Any]) -> None:
+    with pytest.raises(install.InstallationError, match=f"ISAPI0090 {name}|ISAPI0090 (install|remove) "):
+        getattr(install, name)(*arguments)
+
+
+def test_the_star_import_brings_what_scripts_expect() -> None:
+    names: dict[str, Any] = {}
+    exec("from isapi.install import *", names)
+    modules = ["importlib", "os", "shutil", "stat", "sys", "traceback"]
+    assert {name: names[name].__name__ for name in modules} == {name: name for name in modules}
+    others = ["HandleCommandLine", "ISAPIParameters", "InstallationError", "ItemNotFound", "Mapping"]
+    assert [name for name in [*REFUSED, *others, "verbose", "standard_arguments"] if name not in names] == []
+    assert names["this_dir"] == os.path.dirname(install.__file__)
+
+
+def test_a_whole_path_of_a_directory_is_taken_as_it_is() -> None:
+    path = "iis://LocalHost/W3SVC/1/ROOT/a"
+    assert install.FindPath(optparse.Values(), None, path) == path
+
+
+def test_unique_items_are_those_not_in_the_reference() -> None:
+    assert install.get_unique_items(["a", "b", "c"], ["b"]) == ("a", "c")
+
+
 def test_lists_belong_to_the_instance() -> None:
     first, second = ISAPIParameters(), ISAPIParameters()
     first.Filters.append(FilterParameters(Name="f"))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pyisapi.simple import SimpleExtension, SimpleFilter, _description
@@ -18,15 +20,24 @@ class LongDescription(SimpleExtension):
 
 
 def test_the_docstring_describes_the_extension() -> None:
-    assert _description(Described(), 255) == b"A description."
+    assert _description(Described(), 255) == "A description."
 
 
 def test_a_class_without_docstring_is_described_by_its_name() -> None:
-    assert _description(Bare(), 255) == b"Bare"
+    assert _description(Bare(), 255) == "Bare"
 
 
 def test_a_long_docstring_is_cut_between_characters() -> None:
-    assert _description(LongDescription(), 255) == ("ä" * 127).encode()
+    assert _description(LongDescription(), 255) == "ä" * 127
+
+
+def test_the_server_is_given_the_docstring_as_text() -> None:
+    class Info:
+        ExtensionDesc: object = None
+
+    info: Any = Info()
+    Described().GetExtensionVersion(info)
+    assert info.ExtensionDesc == "A description."
 
 
 def test_version_methods_accept_none_after_a_reload() -> None:
@@ -41,7 +52,7 @@ def test_a_filter_without_flags_cannot_load() -> None:
 def test_a_filter_sets_flags_and_description() -> None:
     class Version:
         Flags = 0
-        FilterDesc = b""
+        FilterDesc: str | bytes = b""
 
     class Filter(SimpleFilter):
         """A filter."""
@@ -50,7 +61,7 @@ def test_a_filter_sets_flags_and_description() -> None:
 
     version = Version()
     Filter().GetFilterVersion(version)
-    assert (version.Flags, version.FilterDesc) == (0x4000, b"A filter.")
+    assert (version.Flags, version.FilterDesc) == (0x4000, "A filter.")
 
 
 def test_a_handler_that_does_not_override_is_told_so() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +11,29 @@ import pytest
 from package_under_test import needs_bridge
 
 from pyisapi import threaded_extension
+from pyisapi.isapicon import HSE_STATUS_SUCCESS
 from pyisapi.threaded_extension import OVERLAPPED, ThreadPoolExtension, WorkerThread
 
 pytestmark = needs_bridge
 
 WORK = 77
 DEADLINE_SECONDS = 20
+
+
+class Wrapper:
+    """What a script may queue in place of the control block: only what pywin32's has."""
+
+    def __init__(self) -> None:
+        self.sent: list[object] = []
+
+    def SendResponseHeaders(self, status: str, headers: str, keep_alive: bool) -> None:
+        self.sent.append(status)
+
+    def WriteClient(self, data: bytes) -> None:
+        pass
+
+    def DoneWithSession(self, status: int) -> None:
+        self.sent.append(status)
 
 
 class Pool(ThreadPoolExtension):
@@ -72,6 +90,71 @@ def test_terminating_finishes_what_is_queued() -> None:
     assert finished == [0, 1, 2]
     assert not worker.is_alive()
     assert not worker.running
+
+
+def test_terminating_clears_running_at_once_and_keeps_the_workers() -> None:
+    looked = threading.Event()
+
+    def work(_: object) -> None:
+        worker = threading.current_thread()
+        assert isinstance(worker, WorkerThread)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while worker.running and time.monotonic() < deadline:
+            time.sleep(0.001)
+        if not worker.running:
+            looked.set()
+
+    pool = Pool(work)
+    pool.GetExtensionVersion(None)
+    workers = list(pool.workers)
+    pool.post(None)
+    pool.TerminateExtension(0)
+    assert looked.is_set()
+    assert pool.workers == workers and not any(worker.is_alive() for worker in workers)
+    assert pool.dispatch_map == {}
+
+
+def test_a_worker_that_starts_after_it_was_told_to_stop_is_not_running() -> None:
+    seen: list[bool] = []
+
+    class Port:
+        def run(self, worker: WorkerThread) -> None:
+            seen.append(worker.running)
+
+    port: Any = Port()
+    worker = WorkerThread(Pool(print), port)
+    worker.tell_to_stop()
+    worker.run()
+    assert seen == [False]
+
+
+def test_a_queued_object_around_the_control_block_is_refused_when_no_worker_takes_it() -> None:
+    wrapper = Wrapper()
+    started, release = threading.Event(), threading.Event()
+
+    def work(_: object) -> None:
+        started.set()
+        release.wait(DEADLINE_SECONDS)
+
+    pool = Pool(work)
+    pool.max_workers = 1
+    pool.worker_shutdown_wait = 10
+    pool.GetExtensionVersion(None)
+    pool.post(None)
+    assert started.wait(DEADLINE_SECONDS)
+    pool.post(wrapper)
+    pool.TerminateExtension(0)
+    release.set()
+    assert wrapper.sent == ["503 Service Unavailable", HSE_STATUS_SUCCESS]
+
+
+def test_a_request_that_comes_after_the_end_is_refused() -> None:
+    pool = Pool(print)
+    pool.GetExtensionVersion(None)
+    pool.TerminateExtension(0)
+    wrapper: Any = Wrapper()
+    assert pool.HttpExtensionProc(wrapper) == HSE_STATUS_SUCCESS
+    assert wrapper.sent == ["503 Service Unavailable", HSE_STATUS_SUCCESS]
 
 
 def test_terminating_twice_or_before_the_start_is_harmless() -> None:

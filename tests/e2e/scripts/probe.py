@@ -2,7 +2,7 @@
 
 The source is in the header X-Source, percent-encoded; its last line is an expression. The path says when it
 runs: /run before the answer, /quiet instead of an answer of ours, /late after DoneWithSession, /pending on a
-thread of its own while HttpExtensionProc returns; /last gives the outcome of a source that could not answer by
+thread of its own while HttpExtensionProc returns, /refused the same even if the source raises; /last gives the outcome of a source that could not answer by
 itself. The query of /last, and the header X-Run of the others, is the name of the run.
 """
 
@@ -57,8 +57,9 @@ class Extension:
         if path == "/run":
             reply(ecb, outcome(source, ecb, outcomes))
             return isapicon.HSE_STATUS_SUCCESS
-        if path == "/pending":
-            threading.Thread(target=self.run_pending, args=(source, ecb, outcomes)).start()
+        if path in ("/pending", "/refused"):
+            finish = path == "/pending"
+            threading.Thread(target=self.run_pending, args=(source, ecb, outcomes, finish)).start()
             return isapicon.HSE_STATUS_PENDING
         if path == "/late":
             reply(ecb, "{}")
@@ -66,10 +67,10 @@ class Extension:
         outcomes.put(outcome(source, ecb, outcomes))
         return isapicon.HSE_STATUS_SUCCESS
 
-    def run_pending(self, source, ecb, outcomes):
-        """Leave it to the source to finish the request, unless it fails."""
+    def run_pending(self, source, ecb, outcomes, finish):
+        """Leave it to the source to finish the request, unless it fails although it ought not to."""
         text = outcome(source, ecb, outcomes)
-        if "raises" in json.loads(text):
+        if finish and "raises" in json.loads(text):
             try:
                 ecb.DoneWithSession(isapicon.HSE_STATUS_ERROR)
             except RuntimeError:

@@ -1,0 +1,232 @@
+"""A server made of ctypes, for tests of what the bridge passes to any ISAPI server.
+
+It runs in a process of its own: the test's source comes on standard input and runs with a `Server` under the
+name `server`; the repr of its last line goes to standard output. The server loads a copy of the loader as
+`_fake.so` and calls its exports. Its callbacks record what they were given. A request's handler is a function
+of the source, because both halves live in this one Python.
+"""
+
+from __future__ import annotations
+
+import ast
+import ctypes
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from ctypes import POINTER, c_char, c_char_p, c_int, c_uint32, c_void_p
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyisapi
+
+SCRIPT = """
+made = []
+
+class Extension:
+    def __init__(self):
+        made.append("made")
+
+    def __del__(self):
+        made.append("released")
+
+    def GetExtensionVersion(self, vi):
+        vi.ExtensionDesc = __name__
+
+    def HttpExtensionProc(self, ecb):
+        return handler(ecb)
+
+    def TerminateExtension(self, status):
+        made.append(("terminated", status))
+
+def __ExtensionFactory__():
+    return Extension()
+"""
+
+TOKEN = 0xFEDCBA9876543210
+
+DONE_WITH_SESSION = 4
+GET_IMPERSONATION_TOKEN = 1011
+EXEC_URL = 1026
+GET_EXEC_URL_STATUS = 1027
+REPORT_UNHEALTHY = 1032
+GET_ANONYMOUS_TOKEN = 1038
+GET_UNICODE_ANONYMOUS_TOKEN = 1041
+SET_FLUSH_FLAG = 1043
+
+GET_SERVER_VARIABLE = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p, c_void_p, POINTER(c_uint32), use_errno=True)
+WRITE_CLIENT = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, POINTER(c_uint32), c_uint32, use_errno=True)
+READ_CLIENT = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, POINTER(c_uint32), use_errno=True)
+SUPPORT = ctypes.CFUNCTYPE(c_int, c_void_p, c_uint32, c_void_p, c_void_p, c_void_p, use_errno=True)
+
+
+class ControlBlock(ctypes.Structure):
+    """EXTENSION_CONTROL_BLOCK of httpext.h."""
+
+    _fields_: ClassVar = [
+        ("cbSize", c_uint32),
+        ("dwVersion", c_uint32),
+        ("ConnID", c_void_p),
+        ("dwHttpStatusCode", c_uint32),
+        ("lpszLogData", c_char * 80),
+        ("lpszMethod", c_char_p),
+        ("lpszQueryString", c_char_p),
+        ("lpszPathInfo", c_char_p),
+        ("lpszPathTranslated", c_char_p),
+        ("cbTotalBytes", c_uint32),
+        ("cbAvailable", c_uint32),
+        ("lpbData", c_char_p),
+        ("lpszContentType", c_char_p),
+        ("GetServerVariable", GET_SERVER_VARIABLE),
+        ("WriteClient", WRITE_CLIENT),
+        ("ReadClient", READ_CLIENT),
+        ("ServerSupportFunction", SUPPORT),
+    ]
+
+
+class ExecUrlInfo(ctypes.Structure):
+    """HSE_EXEC_URL_INFO of httpext.h."""
+
+    _fields_: ClassVar = [
+        ("pszUrl", c_char_p),
+        ("pszMethod", c_char_p),
+        ("pszChildHeaders", c_char_p),
+        ("pUserInfo", c_void_p),
+        ("pEntity", c_void_p),
+        ("dwExecUrlFlags", c_uint32),
+    ]
+
+
+class Server:
+    """The fabricated server; `calls` has (request, what it was given) in order."""
+
+    def __init__(self, folder: Path, start: bool = True) -> None:
+        self.folder = folder
+        self.calls: list[tuple[int, object]] = []
+        self.refused: dict[int, int] = {}
+        self.variables: dict[bytes, bytes] = {}
+        self.least_buffer = 0
+        self.body = b""
+        self.reads: list[int] = []
+        self.failing_read: int | None = None
+        self.module_name = "fake"
+        self.callbacks = {
+            "GetServerVariable": GET_SERVER_VARIABLE(self.get_server_variable),
+            "WriteClient": WRITE_CLIENT(self.write_client),
+            "ReadClient": READ_CLIENT(self.read_client),
+            "ServerSupportFunction": SUPPORT(self.support),
+        }
+        (folder / "fake.py").write_text(SCRIPT, encoding="utf-8")
+        library = Path(shutil.copy(pyisapi.loader_path(), folder / "_fake.so"))
+        self.library = ctypes.CDLL(str(library))
+        self.library.HttpFilterProc.restype = c_uint32
+        self.library.HttpExtensionProc.restype = c_uint32
+
+    def load(self) -> tuple[int, bytes]:
+        """Call GetExtensionVersion; return its result and the description."""
+        info = (c_char * 260)()
+        result = self.library.GetExtensionVersion(info)
+        return result, bytes(info)[4:].split(b"\0")[0]
+
+    @property
+    def module(self) -> Any:
+        """The script's module."""
+        return sys.modules[self.module_name]
+
+    def ask(self, handler: Callable[[Any], object], **members: object) -> object:
+        """Make a request; return what the function gave of the control block, or (exception's name, its args)."""
+        outcomes: list[object] = []
+
+        def handle(ecb: Any) -> int:
+            try:
+                outcomes.append(handler(ecb))
+            except Exception as error:
+                outcomes.append((type(error).__name__, error.args))
+            return 1
+
+        if self.module_name not in sys.modules and self.load()[0] != 1:
+            return "not loaded"
+        self.module.handler = handle
+        values = {"cbSize": ctypes.sizeof(ControlBlock), "dwVersion": 0x80000, "ConnID": 5, **members}
+        block = ControlBlock(**values, **self.callbacks)
+        status = self.library.HttpExtensionProc(ctypes.byref(block))
+        return outcomes[0] if outcomes else ("status", status)
+
+    # The callbacks
+
+    def get_server_variable(self, connection: int, name: bytes, buffer: int, size: Any) -> int:
+        value = self.variables.get(name)
+        if value is None:
+            ctypes.set_errno(1413)
+            return 0
+        needed = max(len(value), self.least_buffer)
+        if size[0] < needed:
+            size[0] = needed
+            ctypes.set_errno(122)
+            return 0
+        ctypes.memmove(buffer, value, len(value))
+        size[0] = len(value)
+        return 1
+
+    def write_client(self, connection: int, data: int, size: Any, flags: int) -> int:
+        return 1
+
+    def read_client(self, connection: int, buffer: int, size: Any) -> int:
+        self.reads.append(size[0])
+        if len(self.reads) == self.failing_read:
+            ctypes.set_errno(64)
+            return 0
+        # At most so much at a time, as from a network.
+        part, self.body = self.body[: min(size[0], 60_000)], self.body[min(size[0], 60_000) :]
+        ctypes.memmove(buffer, part, len(part))
+        size[0] = len(part)
+        return 1
+
+    def support(self, connection: int, request: int, buffer: int, size: int, kind: int) -> int:
+        self.calls.append((request, self.given(request, buffer)))
+        if request in self.refused:
+            ctypes.set_errno(self.refused[request])
+            return 0
+        if request == GET_IMPERSONATION_TOKEN:
+            c_void_p.from_address(buffer).value = TOKEN
+        elif request in (GET_ANONYMOUS_TOKEN, GET_UNICODE_ANONYMOUS_TOKEN):
+            c_void_p.from_address(size).value = TOKEN
+        elif request == GET_EXEC_URL_STATUS:
+            status = (404).to_bytes(2, "little") + (13).to_bytes(2, "little") + b"\xfe\xff\xff\xff"
+            ctypes.memmove(buffer, status, len(status))
+        return 1
+
+    def given(self, request: int, buffer: int) -> object:
+        """Return what a request's buffer says."""
+        if request == DONE_WITH_SESSION:
+            return c_uint32.from_address(buffer).value
+        if request == EXEC_URL:
+            info = ExecUrlInfo.from_address(buffer)
+            return tuple(getattr(info, field[0]) for field in ExecUrlInfo._fields_)
+        if request == GET_ANONYMOUS_TOKEN:
+            return ctypes.string_at(buffer)
+        if request == GET_UNICODE_ANONYMOUS_TOKEN:
+            units = iter(range(buffer, buffer + 2000, 2))
+            words = [ctypes.c_uint16.from_address(place).value for place in units]
+            text = words[: words.index(0)]
+            return b"".join(word.to_bytes(2, "little") for word in text).decode("utf-16-le")
+        if request == REPORT_UNHEALTHY:
+            return None if not buffer else ctypes.string_at(buffer)
+        if request == SET_FLUSH_FLAG:
+            return buffer or 0
+        return None
+
+
+def main() -> None:
+    order = json.load(sys.stdin)
+    tree = ast.parse(order["source"])
+    last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
+    names = {"server": Server(Path(order["folder"])), "sys": sys, "Path": Path}
+    # Loading a script gives its prints to the log.
+    answers = sys.stdout
+    exec(compile(tree, "source", "exec"), names)
+    print(repr(eval(compile(last, "source", "eval"), names)), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
