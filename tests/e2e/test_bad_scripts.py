@@ -127,7 +127,7 @@ def test_terminate_that_raises_is_logged_and_the_stop_goes_on(serve: Servers) ->
 
 
 def test_request_that_is_never_answered_does_not_stop_others(serve: Servers) -> None:
-    server = serve(simple("print('began', file=sys.stderr)\nreturn 3"), "--grace", "1")
+    server = serve(simple("self.kept = ecb\nprint('began', file=sys.stderr)\nreturn 3"), "--grace", "1")
     with server.connect() as waiting:
         waiting.sendall(b"GET /never HTTP/1.1\r\nHost: x\r\n\r\n")
         server.wait_for_log("began")

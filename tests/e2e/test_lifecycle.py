@@ -119,7 +119,10 @@ def test_reload_of_a_broken_script_says_so_and_recovers(serve: Servers) -> None:
     assert server.get("/").body == b"before"
     path = serve.directory / "script.py"
     path.write_text("def broken(:\n", encoding="utf-8")
-    server.wait_for_log("SyntaxError", 20)
+    server.wait_for_log(r"the server has ended \(exit status: 1\)", 20)
+    assert "SyntaxError" in server.log()
+    # Nobody is left waiting meanwhile.
+    assert server.get("/").status == 503
     path.write_text(simple("reply(ecb, 'repaired')\nreturn 1"), encoding="utf-8")
     wait_until(lambda: server.get("/").body == b"repaired", "the repaired script answers", 20)
 
@@ -203,6 +206,7 @@ def test_script_not_found_is_said_clearly(run_serve: Run, name: str) -> None:
         ["--port", "70000"],
         ["--port", "x"],
         ["--threads", "-1"],
+        ["--threads", "0"],
         ["--log-format", "xml"],
         ["--no-such-option"],
     ],

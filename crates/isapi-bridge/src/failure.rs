@@ -36,6 +36,9 @@ pub const FILTER_UNSUPPORTED: Code = Code("ISAPI0216");
 /// The script could not be prepared (`sys.path` and the like).
 pub const PREPARE_FAILED: Code = Code("ISAPI0217");
 
+/// A pending request can no longer be finished by anything.
+pub const FORGOTTEN: Code = Code("ISAPI0219");
+
 /// One failure, ready to be reported.
 #[derive(Debug)]
 pub struct Failure {

@@ -14,13 +14,15 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use isapi_abi::httpext::{EXTENSION_CONTROL_BLOCK, HSE_REQ_DONE_WITH_SESSION};
+use isapi_abi::httpext::{EXTENSION_CONTROL_BLOCK, HSE_REQ_DONE_WITH_SESSION, HSE_STATUS_ERROR};
 
 use pyo3::Python;
 
 use crate::arguments::Data;
+use crate::attach::attach;
 use crate::completion::{self, CompletionKey};
-use crate::server_calls::support;
+use crate::failure::{FORGOTTEN, Failure};
+use crate::server_calls::{StringMember, support};
 
 /// Why a call to the server gave nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,6 +224,19 @@ impl Lease {
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends a pending request that nothing is left to end: its last Python object is gone.
+    fn end_forgotten(&self) {
+        attach(|py| {
+            let path = self.enter().map(|entered| {
+                let entered = ManuallyDrop::new(entered);
+                String::from_utf8_lossy(entered.string(StringMember::PathInfo)).into_owned()
+            });
+            let what = format!("the request for {} was forgotten", path.unwrap_or_default());
+            Failure::new(FORGOTTEN, what + ": nothing is left that could call its DoneWithSession", None).report(py);
+            py.detach(|| self.close(Some(HSE_STATUS_ERROR))).ok();
+        });
+    }
+
     fn life(&self) -> MutexGuard<'_, Life> {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -229,6 +244,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if matches!(*self.life(), Life::Open { .. }) {
+            self.end_forgotten();
+        }
         // Ended without waiting for the completion: the server may still read the buffer, so it is never freed.
         std::mem::forget(self.sending.get_mut().unwrap_or_else(PoisonError::into_inner).take());
     }

@@ -13,6 +13,7 @@ mod mount;
 mod placing;
 mod serve;
 mod site;
+mod stand_in;
 mod stopping;
 mod watch;
 

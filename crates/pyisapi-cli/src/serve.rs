@@ -47,8 +47,9 @@ pub struct ServeArguments {
     #[arg(long, value_name = "FILE")]
     pub access_log: Option<PathBuf>,
     /// At most this many threads run extensions.
-    #[arg(long, value_name = "N", default_value_t = ExecutorOptions::default().max_threads)]
-    pub threads: usize,
+    #[arg(long, value_name = "N", default_value_t = ExecutorOptions::default().max_threads as u32,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub threads: u32,
     /// How long unfinished requests may go on when the server stops, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub grace: u64,
@@ -75,7 +76,7 @@ impl ServeArguments {
 
     fn options(&self, placed: &[Placed]) -> Result<ServerOptions, CliError> {
         let mut options = ServerOptions::new(site::build(placed, self.root().as_deref())?);
-        options.executor.max_threads = self.threads.max(1);
+        options.executor.max_threads = self.threads as usize;
         options.grace = Duration::from_secs(self.grace);
         options.access_log = self.access_log.as_ref().map(|path| match path.to_str() {
             Some("-") => AccessLogTarget::Stdout,
@@ -102,7 +103,7 @@ pub fn serve(arguments: &ServeArguments) -> Result<ExitCode, CliError> {
         refuse_to_serve_nothing(&placed, &failures)?;
         announce(&server, &placed, &failures);
         let until = |asked: oneshot::Receiver<()>| server.run(async { asked.await.unwrap_or_default() });
-        stop.run_until_asked_twice(until).await;
+        stop.run_until_asked_twice(arguments.grace, until).await;
         Ok(ExitCode::SUCCESS)
     });
     // Threads that are still inside a handler would be waited for otherwise.

@@ -39,9 +39,10 @@ impl StopSignals {
         tokio::signal::ctrl_c().await.ok();
     }
 
-    /// Runs what `start` makes; tells it at the first signal, and gives it up at the second.
+    /// Runs what `start` makes and that has `grace` seconds to stop; tells it at the first signal, and gives it up at the second.
     pub async fn run_until_asked_twice<F: Future<Output = ()>>(
         &mut self,
+        grace: u64,
         start: impl FnOnce(oneshot::Receiver<()>) -> F,
     ) {
         let (ask, asked) = oneshot::channel();
@@ -50,7 +51,7 @@ impl StopSignals {
             () = &mut running => return,
             () = self.next() => {}
         }
-        tracing::info!("stopping; ask again to stop at once");
+        tracing::info!("stopping: unfinished requests have {grace} s; ask again to stop at once");
         // The receiver is gone only when `running` has ended.
         ask.send(()).ok();
         tokio::select! {

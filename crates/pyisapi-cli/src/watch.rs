@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::address;
 use crate::error::CliError;
 use crate::serve::ServeArguments;
+use crate::stand_in;
 use crate::stopping::StopSignals;
 
 /// Editors write a file in several steps; a restart waits until this long nothing more has changed.
@@ -29,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 enum Wake {
     Stop,
     Changed(PathBuf),
-    Exited,
+    Exited(String),
 }
 
 /// Runs the server as a child and restarts it whenever a script changes, until asked to stop.
@@ -71,16 +72,16 @@ async fn supervise(listener: &TcpListener, folders: &BTreeSet<PathBuf>) -> Resul
         let wake = tokio::select! {
             () = stop.next() => Wake::Stop,
             Some(path) = changes.recv() => Wake::Changed(path),
-            _ = exit_of(&mut child) => Wake::Exited,
+            status = exit_of(listener, &mut child) => Wake::Exited(status?),
         };
         match wake {
             Wake::Stop => {
                 end(child).await;
                 return Ok(ExitCode::SUCCESS);
             }
-            Wake::Exited => {
+            Wake::Exited(status) => {
                 child = None;
-                tracing::warn!("the server has ended; it starts again when a script changes");
+                tracing::warn!("the server has ended ({status}); it starts again when a script changes");
             }
             Wake::Changed(path) => {
                 settle(&mut changes).await;
@@ -112,11 +113,11 @@ fn spawn(listener: &TcpListener) -> Result<Child, CliError> {
     Command::new(program).args(arguments).env(variable, value).kill_on_drop(true).spawn().map_err(CliError::Spawn)
 }
 
-/// Ends when the child does; never while there is none.
-async fn exit_of(child: &mut Option<Child>) {
+/// Ends when the child does, with how it ended; while there is none, answers in its stead.
+async fn exit_of(listener: &TcpListener, child: &mut Option<Child>) -> Result<String, CliError> {
     match child {
-        Some(child) => drop(child.wait().await),
-        None => std::future::pending().await,
+        Some(child) => child.wait().await.map(|status| status.to_string()).map_err(CliError::Spawn),
+        None => stand_in::answer(listener).await.map(|()| String::new()),
     }
 }
 

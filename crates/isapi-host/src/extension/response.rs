@@ -261,7 +261,7 @@ impl fmt::Display for Failure {
         f.write_str(match self {
             Failure::NothingSent => "the client gets a 500 page",
             Failure::Cut => "the response had begun, so the connection is cut",
-            Failure::Whole => "its response had gone out whole",
+            Failure::Whole => "its answer, such as an error page, had gone out whole",
         })
     }
 }

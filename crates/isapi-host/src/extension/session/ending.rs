@@ -146,8 +146,13 @@ impl Session {
             let status = u16::try_from(outcome.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
             self.response.finish(status.filter(|status| !status.is_informational()).unwrap_or(StatusCode::OK));
         } else {
+            let client_gone = !self.response.is_connected();
             let failure = self.response.fail();
-            tracing::warn!("ISAPI0305 {} failed the request: {failure}", self.describe());
+            if client_gone {
+                tracing::info!("ISAPI0305 {} gave the request up: the client has gone", self.describe());
+            } else {
+                tracing::warn!("ISAPI0305 {} failed the request: {failure}", self.describe());
+            }
         }
         // A reader on another thread keeps the body a little longer; it is then dropped with the session.
         if let Ok(mut body) = self.body.try_lock() {
