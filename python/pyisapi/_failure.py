@@ -34,6 +34,7 @@ def report(code: str, headline: str, error: BaseException | None) -> str:
     """Log a failure with its traceback and return the reference under which it was logged."""
     try:
         text = headline if error is None else f"{headline}: {_one_line(error)}\n{_traceback_of(error)}"
+        text = text.rstrip("\n") + _hint(error)
     except BaseException as trouble:  # an exception object that cannot even be formatted
         text = f"{headline}: {type(error).__name__} (no traceback: {type(trouble).__name__})"
     return report_text(code, text)
@@ -132,6 +133,23 @@ def _give_up(what: str, reference: str, trouble: BaseException) -> None:
     # A client that has gone, or a request that another thread has just finished, is nothing to report.
     if not isinstance(trouble, (ISAPIError, RuntimeError)):
         _write(f"ISAPI0218 [{reference}] {what} could not be sent: {type(trouble).__name__}\n")
+
+
+# What scripts for pywin32's isapi import most often besides it.
+_OF_PYWIN32 = frozenset(
+    "pythoncom pywintypes servicemanager win32api win32com win32con win32event win32evtlogutil win32file"
+    " win32pipe win32process win32security win32service winerror".split()
+)
+
+
+def _hint(error: BaseException | None) -> str:
+    """Say what a missing module is, where its name alone would leave the reader searching."""
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if missing is None or missing.partition(".")[0] not in _OF_PYWIN32:
+        return ""
+    if sys.platform == "win32":
+        return f"\n{missing} is part of pywin32: pip install pywin32"
+    return f"\n{missing} is part of pywin32, which exists on Windows only"
 
 
 def _one_line(error: BaseException) -> str:

@@ -39,6 +39,17 @@ def test_a_report_without_exception_is_one_line(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == f"ISAPI0212 [{reference}] no such key\n"
 
 
+@pytest.mark.parametrize("name", ["win32api", "win32com.client"])
+def test_a_missing_module_of_pywin32_is_explained(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _failure.report("ISAPI0201", "not imported", ModuleNotFoundError(f"No module named {name!r}", name=name))
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"{name} is part of pywin32")
+
+
+def test_other_missing_modules_speak_for_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    _failure.report("ISAPI0201", "not imported", ModuleNotFoundError("No module named 'requests'", name="requests"))
+    assert "pywin32" not in capsys.readouterr().err
+
+
 def test_a_report_is_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
     writes: list[str] = []
 
