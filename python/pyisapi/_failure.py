@@ -135,17 +135,14 @@ def _give_up(what: str, reference: str, trouble: BaseException) -> None:
         _write(f"ISAPI0218 [{reference}] {what} could not be sent: {type(trouble).__name__}\n")
 
 
-# What scripts for pywin32's isapi import most often besides it.
-_OF_PYWIN32 = frozenset(
-    "pythoncom pywintypes servicemanager win32api win32com win32con win32event win32evtlogutil win32file"
-    " win32pipe win32process win32security win32service winerror".split()
-)
+# How the names of modules begin that scripts import from pywin32 besides isapi.
+_OF_PYWIN32 = ("pythoncom", "pywintypes", "servicemanager", "win32", "winerror")
 
 
 def _hint(error: BaseException | None) -> str:
     """Say what a missing module is, where its name alone would leave the reader searching."""
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
-    if missing is None or missing.partition(".")[0] not in _OF_PYWIN32:
+    if missing is None or not missing.startswith(_OF_PYWIN32):
         return ""
     if sys.platform == "win32":
         return f"\n{missing} is part of pywin32: pip install pywin32"

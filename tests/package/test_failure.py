@@ -46,7 +46,9 @@ def test_a_missing_module_of_pywin32_is_explained(name: str, capsys: pytest.Capt
 
 
 def test_other_missing_modules_speak_for_themselves(capsys: pytest.CaptureFixture[str]) -> None:
-    _failure.report("ISAPI0201", "not imported", ModuleNotFoundError("No module named 'requests'", name="requests"))
+    _failure.report(
+        "ISAPI0201", "not imported", ModuleNotFoundError("No module named 'requests'", name="requests")
+    )
     assert "pywin32" not in capsys.readouterr().err
 
 

@@ -55,6 +55,8 @@ fn type_checks(environment: &Environment) -> Result<(), Error> {
     environment.install(&["mypy==1.18.*", "pytest==8.*", "ruff==0.14.*"])?;
     let ruff = ["check", "python", "samples", "tests", "bench"];
     run(command(environment.program("ruff"), &ruff).env("RUFF_NO_CACHE", "true"))?;
+    let format = ["format", "--check", "--quiet", "python", "samples", "tests", "bench"];
+    run(command(environment.program("ruff"), &format).env("RUFF_NO_CACHE", "true"))?;
     // The files and the strictness are those of pyproject.toml.
     run(&mut command(environment.program("mypy"), &[]))?;
     run(&mut command(environment.program("stubtest"), &["pyisapi._bridge", "--ignore-missing-stub"]))
