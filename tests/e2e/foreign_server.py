@@ -104,6 +104,7 @@ class Server:
         self.folder = folder
         self.calls: list[tuple[int, object]] = []
         self.refused: dict[int, int] = {}
+        self.meanwhile: dict[int, Callable[[], object]] = {}
         self.variables: dict[bytes, bytes] = {}
         self.least_buffer = 0
         self.body = b""
@@ -184,6 +185,9 @@ class Server:
 
     def support(self, connection: int, request: int, buffer: int, size: int, kind: int) -> int:
         self.calls.append((request, self.given(request, buffer)))
+        if request in self.meanwhile:
+            # What another thread does while this one is inside the server.
+            self.meanwhile[request]()
         if request in self.refused:
             ctypes.set_errno(self.refused[request])
             return 0

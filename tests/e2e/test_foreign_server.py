@@ -280,3 +280,15 @@ def test_loading_again_after_terminate_works(foreign: Foreign) -> None:
     assert (first, ended) == (((1, b"fake"), "first"), 1)
     assert between == (["made", ("terminated", 2), "released"], ("status", 4))
     assert (loaded, second, made) == ((1, b"fake"), "second", ["made"])
+
+
+def test_request_that_ends_while_its_callback_is_registered_is_ended_behind_it(foreign: Foreign) -> None:
+    outcome = foreign("""
+        def handler(ecb):
+            server.meanwhile[1005] = ecb.DoneWithSession
+            ecb.IOCompletion(print)
+            return ecb.Done
+
+        (server.ask(handler), [request for request, _ in server.calls])
+    """)
+    assert outcome == (True, [1005, 4])

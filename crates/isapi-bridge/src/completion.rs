@@ -105,21 +105,28 @@ pub fn context(key: CompletionKey) -> *mut c_void {
 /// A request has one entry for life: an operation that is under way when another callback is registered
 /// reports to the later one.
 pub fn register(lease: &Arc<Lease>, target: Target) -> Result<(), CallError> {
+    let (key, earlier) = claim(lease, target);
+    // Called with no lock held: leaving the server may end the request, which takes the locks itself.
+    let told = tell_server(lease, key);
+    match (&told, earlier) {
+        (Err(_), Some((operation, earlier))) => drop(operation.swap(earlier)),
+        (Err(_), None) => lease.forget_completion(),
+        (Ok(()), _) => {}
+    }
+    told
+}
+
+/// Puts the target into the request's entry, which it makes if there is none; returns what it replaced.
+fn claim(lease: &Arc<Lease>, target: Target) -> (CompletionKey, Option<(Arc<Operation>, Target)>) {
     let mut slot = lease.completion.lock().unwrap_or_else(PoisonError::into_inner);
     let present = slot.and_then(|key| Some((key, operations().get(key).cloned()?)));
     if let Some((key, operation)) = present {
         let earlier = operation.swap(target);
-        return tell_server(lease, key).inspect_err(|_| drop(operation.swap(earlier)));
+        return (key, Some((operation, earlier)));
     }
     let (key, _) = remember(Operation::new(Arc::clone(lease), target, None));
-    tell_server(lease, key).inspect_err(|_| forget(key))?;
     *slot = Some(key);
-    drop(slot);
-    if lease.is_done() {
-        // The end may have come before the key was in its place.
-        forget(key);
-    }
-    Ok(())
+    (key, None)
 }
 
 fn tell_server(lease: &Lease, key: CompletionKey) -> Result<(), CallError> {

@@ -208,8 +208,8 @@ impl Lease {
         unsafe { support(self.block, HSE_REQ_DONE_WITH_SESSION, status, ptr::null_mut(), ptr::null_mut()) }
     }
 
-    /// With a write outstanding the entry stays for its completion, which frees the buffer.
-    fn forget_completion(&self) {
+    /// Drops the entry of `IOCompletion`. With a write outstanding it stays for its completion, which frees the buffer.
+    pub fn forget_completion(&self) {
         if self.sending().is_some() {
             return;
         }
