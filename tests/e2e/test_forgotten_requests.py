@@ -43,7 +43,7 @@ def test_a_block_that_is_kept_is_not_forgotten(serve: Servers) -> None:
     )
     with server.connect() as waiting:
         waiting.sendall(b"GET /later HTTP/1.0\r\n\r\n")
-        server.wait_for_log("kept")
+        server.wait_for_log("^kept$")
         assert server.get("/now").status == 200
         assert receive_all(waiting).endswith(b"in the end")
     assert "ISAPI0219" not in server.log()

@@ -214,7 +214,7 @@ def test_a_callback_registered_during_a_write_gets_its_completion(serve: Servers
     server = serve(ASYNCHRONOUS)
     with server.connect() as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        server.wait_for_log("registered")
+        server.wait_for_log("^registered$")
         assert receive_all(connection).endswith(b"x[('second', 0)]\n")
 
 
