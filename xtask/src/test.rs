@@ -4,6 +4,9 @@ use crate::environment::Environment;
 use crate::process::{Error, command, run, run_and_read};
 use crate::stage;
 
+/// What the checks of the Python side need.
+const TOOLS: [&str; 3] = ["mypy==1.18.*", "pytest==8.*", "ruff==0.14.*"];
+
 /// How many tests ended how.
 #[derive(Default)]
 struct Count {
@@ -52,7 +55,7 @@ fn rust_tests(count: &mut Count) -> Result<bool, Error> {
 }
 
 fn type_checks(environment: &Environment) -> Result<(), Error> {
-    environment.install(&["mypy==1.18.*", "pytest==8.*", "ruff==0.14.*"])?;
+    environment.install(&TOOLS)?;
     let ruff = ["check", "python", "samples", "tests", "bench"];
     run(command(environment.program("ruff"), &ruff).env("RUFF_NO_CACHE", "true"))?;
     let format = ["format", "--check", "--quiet", "python", "samples", "tests", "bench"];
@@ -63,7 +66,7 @@ fn type_checks(environment: &Environment) -> Result<(), Error> {
 }
 
 fn python_tests(environment: &Environment, options: &[String], count: &mut Count) -> Result<bool, Error> {
-    environment.install(&["mypy==1.18.*", "pytest==8.*", "ruff==0.14.*"])?;
+    environment.install(&TOOLS)?;
     let mut pytest = command(environment.python(), &["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "tests"]);
     let (output, good) = run_and_read(pytest.args(options))?;
     if let Some(summary) = output.lines().rev().find(|line| line.contains(" in ")) {

@@ -20,10 +20,11 @@ const BODY: &str = "<!doctype html>\n<title>503 Service Unavailable</title>\n<h1
 
 /// Answers every connection until it is dropped; ends only when the socket fails.
 pub async fn answer(listener: &StdListener) -> Result<(), CliError> {
-    listener.set_nonblocking(true).map_err(CliError::Spawn)?;
-    let listener = listener.try_clone().and_then(TcpListener::from_std).map_err(CliError::Spawn)?;
+    let failed = |source| CliError::Listen { address: "the socket kept for the server".to_owned(), source };
+    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = listener.try_clone().and_then(TcpListener::from_std).map_err(failed)?;
     loop {
-        let (stream, _) = listener.accept().await.map_err(CliError::Spawn)?;
+        let (stream, _) = listener.accept().await.map_err(failed)?;
         tokio::spawn(timeout(PATIENCE, refuse(stream)));
     }
 }
