@@ -1,6 +1,6 @@
 //! An application: a part of a site with its own handlers and pool.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{ConfigError, Handler, VirtualDirectory, path};
 
@@ -86,6 +86,13 @@ impl Application {
     #[must_use]
     pub fn physical_path(&self) -> &Path {
         self.directory_of("").0.physical_path()
+    }
+
+    /// The file name that `url_path`, a path at or below this application's, stands for. Nothing need exist there.
+    #[must_use]
+    pub fn map(&self, url_path: &str) -> PathBuf {
+        let (directory, rest) = self.directory_of(path::strip_prefix(url_path, &self.path).unwrap_or_default());
+        directory.map(rest)
     }
 
     /// The virtual directory that `rest`, a path below the application, belongs to, and what remains of it.

@@ -47,6 +47,12 @@ impl Handler {
         })
     }
 
+    /// Whether its library is the same for every request, because `scriptProcessor` names it.
+    #[must_use]
+    pub fn names_library(&self) -> bool {
+        matches!(self.module, HandlerModule::Isapi { script_processor: Some(_) })
+    }
+
     /// The same handler with `allowPathInfo` set.
     #[must_use]
     pub fn with_path_info(self, allow_path_info: bool) -> Self {

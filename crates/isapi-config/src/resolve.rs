@@ -43,8 +43,18 @@ pub struct Selection<'a> {
     pub script_path: &'a str,
     /// What follows the script, with its leading `/`; often empty.
     pub extra_path: &'a str,
+    /// The handler's position in its application.
+    pub position: usize,
+    directory: &'a VirtualDirectory,
+    rest: &'a str,
+}
+
+impl Selection<'_> {
     /// The file name that the script's path stands for.
-    pub script_physical_path: PathBuf,
+    #[must_use]
+    pub fn script_physical_path(&self) -> PathBuf {
+        self.directory.map(self.rest)
+    }
 }
 
 impl Site {
@@ -67,20 +77,21 @@ impl<'a> Resolution<'a> {
     /// The first handler that takes `method` at this path. `look` says what exists at a physical path and is asked
     /// only for handlers that care.
     pub fn select(&self, method: &str, look: impl Fn(&Path) -> Resource) -> Option<Selection<'a>> {
-        let handlers = self.application.handlers().iter().filter(|handler| handler.verbs.contains(method));
-        handlers.filter_map(|handler| self.fit(handler)).find(|selection| {
+        let handlers = self.application.handlers().iter().enumerate();
+        let handlers = handlers.filter(|(_, handler)| handler.verbs.contains(method));
+        handlers.filter_map(|(position, handler)| self.fit(position, handler)).find(|selection| {
             let wanted = selection.handler.resource_type;
-            wanted == ResourceType::Unspecified || fits(wanted, look(&selection.script_physical_path))
+            wanted == ResourceType::Unspecified || fits(wanted, look(&selection.script_physical_path()))
         })
     }
 
     /// The split of the path for `handler`, when its pattern takes the path.
-    fn fit(&self, handler: &'a Handler) -> Option<Selection<'a>> {
+    fn fit(&self, position: usize, handler: &'a Handler) -> Option<Selection<'a>> {
         let length = handler.path.script_length(self.below_application)?;
         let split = self.url_path.len() - self.below_application.len() + length;
         let (script_path, extra_path) = self.url_path.split_at(split);
         let (directory, rest) = self.application.directory_of(&self.below_application[..length]);
-        Some(Selection { handler, script_path, extra_path, script_physical_path: directory.map(rest) })
+        Some(Selection { handler, script_path, extra_path, position, directory, rest })
     }
 }
 

@@ -44,7 +44,8 @@ impl VirtualDirectory {
     /// The name is put together as text: no segment can replace the folder, and `.` and `..` are left out.
     #[must_use]
     pub fn map(&self, rest: &str) -> PathBuf {
-        let mut name = OsString::from(&self.physical_path);
+        let mut name = OsString::with_capacity(self.physical_path.as_os_str().len() + rest.len() + 1);
+        name.push(&self.physical_path);
         let is_separator = |c: char| c == '/' || (cfg!(windows) && c == '\\');
         for segment in rest.split(is_separator).filter(|part| !matches!(*part, "" | "." | "..")) {
             if !name.as_encoded_bytes().ends_with(MAIN_SEPARATOR_STR.as_bytes()) {

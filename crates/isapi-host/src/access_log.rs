@@ -4,17 +4,22 @@
 //! response's body, and the session if there is one, since an extension may add to the line until it is done. Lines
 //! are written by a thread of their own, so that a slow disk does not hold up the network.
 
+use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::mpsc::{self, Receiver, RecvError, SyncSender, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use http::header::{self, HeaderName};
 use jiff::Timestamp;
 
+use crate::connection::Peers;
 use crate::error::HostError;
+use crate::exchange::RequestHead;
+use crate::host::Host;
 use crate::lock::LockAnyway;
 use crate::server_variables::SERVER_SOFTWARE;
 
@@ -128,21 +133,12 @@ impl<W: Write> Output<W> {
     }
 }
 
-/// What a request brings to its line.
-pub(crate) struct RequestLine {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) query: String,
-    pub(crate) local: std::net::SocketAddr,
-    pub(crate) remote: std::net::SocketAddr,
-    pub(crate) user_agent: String,
-    pub(crate) referer: String,
-}
-
 /// The line of one request, in the making.
 pub(crate) struct AccessRecord {
-    host: std::sync::Arc<crate::host::Host>,
-    request: RequestLine,
+    host: Arc<Host>,
+    /// `None` for a head that could not be read.
+    head: Option<Arc<RequestHead>>,
+    peers: Peers,
     started: Instant,
     state: Mutex<Ending>,
 }
@@ -166,8 +162,16 @@ const MAX_ADDED: usize = 4096;
 const CLIENT_GONE: u32 = 64;
 
 impl AccessRecord {
-    pub(crate) fn new(host: std::sync::Arc<crate::host::Host>, request: RequestLine) -> Self {
-        AccessRecord { host, request, started: Instant::now(), state: Mutex::default() }
+    /// The record of a request that came at `started`; `None` when nobody wants it.
+    pub(crate) fn new(
+        host: &Arc<Host>,
+        head: Option<&Arc<RequestHead>>,
+        peers: Peers,
+        started: Instant,
+    ) -> Option<Arc<Self>> {
+        let wanted = host.access_log.is_some() || tracing::enabled!(target: "access", tracing::Level::INFO);
+        let (host, head) = (Arc::clone(host), head.cloned());
+        wanted.then(|| Arc::new(AccessRecord { host, head, peers, started, state: Mutex::default() }))
     }
 
     /// Notes the status that goes to the client.
@@ -193,8 +197,17 @@ impl AccessRecord {
         state.added.extend_from_slice(&text[..text.len().min(room)]);
     }
 
+    fn header(&self, name: HeaderName) -> Cow<'_, str> {
+        let value = self.head.as_ref().and_then(|head| head.headers.get(name));
+        value.map_or(Cow::Borrowed(""), |value| String::from_utf8_lossy(value.as_bytes()))
+    }
+
     fn line(&self, ending: &Ending, taken: Duration) -> String {
-        let RequestLine { method, path, query, local, remote, user_agent, referer } = &self.request;
+        let Peers { local, remote } = self.peers;
+        let (method, path, query) = self.head.as_ref().map_or(("", "", ""), |head| {
+            (head.method.as_str(), head.uri.path(), head.uri.query().unwrap_or_default())
+        });
+        let (user_agent, referer) = (self.header(header::USER_AGENT), self.header(header::REFERER));
         let query = format!("{query}{}", String::from_utf8_lossy(&ending.added));
         let win32_status = if ending.complete { 0 } else { CLIENT_GONE };
         format!(
@@ -206,8 +219,8 @@ impl AccessRecord {
             field(&query),
             local.port(),
             remote.ip().to_canonical(),
-            field(user_agent),
-            field(referer),
+            field(&user_agent),
+            field(&referer),
             ending.status,
             ending.sub_status,
             taken.as_millis(),
@@ -222,8 +235,8 @@ impl Drop for AccessRecord {
         let milliseconds = u64::try_from(taken.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             target: "access",
-            method = %self.request.method.escape_debug(),
-            path = %self.request.path.escape_debug(),
+            method = %self.head.as_ref().map_or("", |head| head.method.as_str()).escape_debug(),
+            path = %self.head.as_ref().map_or("", |head| head.uri.path()).escape_debug(),
             status = ending.status,
             bytes = ending.bytes,
             milliseconds,

@@ -5,15 +5,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http::{Method, Response, StatusCode, header};
+use bytes::{Buf, Bytes};
+use http::{Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use tower_http::services::fs::ServeFileSystemResponseBody;
 
 use crate::access_log::AccessRecord;
 use crate::connection::Turn;
 use crate::extension::pipe::PipeBody;
+use crate::static_file::FileBody;
+use crate::stream::Chunk;
 
 /// What is sent.
 pub(crate) enum Source {
@@ -22,13 +23,13 @@ pub(crate) enum Source {
     /// What an extension writes.
     Pipe(PipeBody),
     /// A file.
-    File(ServeFileSystemResponseBody),
+    File(FileBody),
 }
 
 /// A source, and the record that it ends.
 pub(crate) struct ResponseBody {
     source: Source,
-    access: Arc<AccessRecord>,
+    access: Option<Arc<AccessRecord>>,
     sent: u64,
     /// Bytes that the response must have to be complete, when that is known; 0 for one without a body.
     due: Option<u64>,
@@ -38,17 +39,18 @@ pub(crate) struct ResponseBody {
 }
 
 impl ResponseBody {
-    /// Puts `source` under the head `parts`, which answers a request of `method`, and notes the status.
+    /// Puts `source` under the head `parts`, and notes the status.
     pub(crate) fn respond(
         parts: http::response::Parts,
         source: Source,
-        method: &Method,
-        access: Arc<AccessRecord>,
+        to_head_request: bool,
+        access: Option<Arc<AccessRecord>>,
         turn: Turn,
     ) -> Response<ResponseBody> {
-        access.status(parts.status.as_u16());
-        let bodiless =
-            *method == Method::HEAD || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if let Some(access) = &access {
+            access.status(parts.status.as_u16());
+        }
+        let bodiless = to_head_request || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let due = if bodiless { Some(0) } else { length };
         Response::from_parts(parts, ResponseBody { source, access, sent: 0, due, ended: false, _turn: turn })
@@ -56,17 +58,20 @@ impl ResponseBody {
 }
 
 impl Body for ResponseBody {
-    type Data = Bytes;
+    type Data = Chunk;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Chunk>>>> {
         let polled = match &mut self.source {
-            Source::Page(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Source::Page(body) => {
+                let polled = Pin::new(body).poll_frame(cx).map_err(|never| match never {});
+                polled.map(|next| next.map(|frame| frame.map(|frame| frame.map_data(Chunk::Bytes))))
+            }
             Source::Pipe(body) => Pin::new(body).poll_frame(cx),
             Source::File(body) => Pin::new(body).poll_frame(cx),
         };
         match &polled {
-            Poll::Ready(Some(Ok(frame))) => self.sent += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Poll::Ready(Some(Ok(frame))) => self.sent += frame.data_ref().map_or(0, |data| data.remaining() as u64),
             Poll::Ready(None) => self.ended = true,
             _ => {}
         }
@@ -97,6 +102,8 @@ impl Drop for ResponseBody {
             body.satisfy();
         }
         let complete = self.ended || self.is_end_stream() || all_sent;
-        self.access.ended(self.sent, complete);
+        if let Some(access) = &self.access {
+            access.ended(self.sent, complete);
+        }
     }
 }

@@ -52,6 +52,12 @@ pub enum HostError {
         /// Why.
         source: io::Error,
     },
+    /// There is no event loop.
+    #[error("ISAPI0326 the system has no resources for an event loop: {source}")]
+    NoEventLoop {
+        /// Why.
+        source: io::Error,
+    },
     /// The access log cannot be written.
     #[error("ISAPI0322 cannot open the access log {}: {source}", path.display())]
     CannotLog {
@@ -75,6 +81,7 @@ impl HostError {
             HostError::CannotListen { .. } => "ISAPI0320",
             HostError::BadSocket { .. } => "ISAPI0321",
             HostError::CannotLog { .. } => "ISAPI0322",
+            HostError::NoEventLoop { .. } => "ISAPI0326",
         }
     }
 }

@@ -5,24 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use isapi_config::Site;
-use tokio::runtime::Handle;
+use isapi_config::{Application, Site};
 use tokio::sync::Notify;
 
 use crate::access_log::AccessLog;
+use crate::connections::Connections;
 use crate::executor::Executor;
 use crate::extension::registry::Registry;
 use crate::options::Timeouts;
+use crate::place::Place;
 
 /// One server's shared state. Created by `Server::bind`, and kept by every connection and session.
 pub(crate) struct Host {
     pub(crate) site: Site,
-    pub(crate) executor: Executor,
+    /// One for each application of the site, in its order.
+    pub(crate) places: Vec<Arc<Place>>,
+    pub(crate) connections: Connections,
+    pub(crate) executor: Arc<Executor>,
     pub(crate) extensions: Registry,
     pub(crate) timeouts: Timeouts,
     pub(crate) access_log: Option<AccessLog>,
-    /// For native threads that wait for the network.
-    pub(crate) runtime: Handle,
     pub(crate) live: Live,
     /// The most requests for extensions at a time.
     pub(crate) max_requests: usize,
@@ -32,6 +34,12 @@ impl Host {
     /// The file name that a URL path stands for in this site.
     pub(crate) fn physical_path(&self, url_path: &str) -> PathBuf {
         self.site.resolve(url_path).physical_path
+    }
+
+    /// What is known of an application of the site.
+    pub(crate) fn place(&self, application: &Application) -> &Arc<Place> {
+        let position = self.site.applications().iter().position(|own| std::ptr::eq(own, application));
+        &self.places[position.expect("the application is the site's own: it was found there")]
     }
 
     /// A seat for one more request, if there is one.

@@ -18,9 +18,12 @@
 
 mod access_log;
 mod body;
+mod clock;
 mod connection;
+mod connections;
 mod error;
 mod error_page;
+mod exchange;
 mod executor;
 mod extension;
 mod host;
@@ -28,11 +31,13 @@ mod link;
 mod listen;
 mod lock;
 mod options;
+mod place;
 mod request_path;
 mod server;
 mod server_variables;
 mod site;
 mod static_file;
+mod stream;
 
 pub use access_log::AccessLogTarget;
 pub use error::HostError;

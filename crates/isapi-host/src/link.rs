@@ -1,12 +1,17 @@
-//! What a request can ask of its connection, and learn about it.
+//! One connection as others see it: what it is doing, what is asked of it, and whether it still exists.
 //!
-//! A [`Link`] is shared by the connection's I/O task, which obeys it, and the requests that came over the connection,
-//! which may outlive it: an extension can still hold a request whose client left long ago. Any thread may ask.
+//! A [`Link`] is shared by the connection's I/O task, which obeys it; the requests that came over the connection, which
+//! may outlive it (an extension can still hold a request whose client left long ago); and the list of all
+//! connections, which ends those that take too long. Any thread may look and ask.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::task::{Context, Waker};
 
-use tokio::sync::Notify;
+use crate::clock;
+use crate::lock::LockAnyway;
+use crate::options::Timeouts;
+use crate::stream::Files;
 
 /// Nothing has been asked.
 const OPEN: u8 = 0;
@@ -14,14 +19,35 @@ const OPEN: u8 = 0;
 const LAST: u8 = 1;
 /// The connection ends now.
 const CUT: u8 = 2;
+/// The connection ends now, with a reset.
+const RESET: u8 = 3;
 /// The connection has ended.
-const GONE: u8 = 3;
+const GONE: u8 = 4;
 
-/// The state of one connection, which only ever goes up.
+/// Between two requests.
+const IDLE: u8 = 0;
+/// A head has begun to come.
+const HEAD: u8 = 1;
+/// A request is being answered.
+const REQUEST: u8 = 2;
+
+/// See the module.
 #[derive(Default)]
 pub(crate) struct Link {
+    /// What is asked; it only ever goes up.
     state: AtomicU8,
-    changed: Notify,
+    /// The connection's task.
+    task: Mutex<Option<Waker>>,
+    phase: AtomicU8,
+    /// When the phase began.
+    since: AtomicU32,
+    /// When a write began to wait for the client; 0 while none does.
+    write_since: AtomicU32,
+    /// The last request had a body, of which some may be on its way.
+    had_body: AtomicBool,
+    /// There has been a request.
+    served: AtomicBool,
+    files: Files,
 }
 
 /// What the connection is to do.
@@ -31,10 +57,17 @@ pub(crate) enum Request {
     Last,
     /// Close at once, whatever is on its way.
     Cut,
+    /// Close at once, so that the client sees a reset.
+    Reset,
 }
 
 impl Link {
-    /// Closes the connection behind the response in progress, whatever its head said.
+    /// The link of a connection that begins now.
+    pub(crate) fn new() -> Self {
+        Link { since: AtomicU32::new(clock::now()), ..Link::default() }
+    }
+
+    /// Closes the connection behind the response in progress, whatever its head said; at once if there is none.
     pub(crate) fn close_behind_response(&self) {
         self.raise(LAST);
     }
@@ -44,9 +77,24 @@ impl Link {
         self.raise(CUT);
     }
 
+    /// Closes the connection at once with a reset.
+    pub(crate) fn reset(&self) {
+        self.raise(RESET);
+    }
+
     /// Whether the response in progress is the last, or the connection has ended already.
     pub(crate) fn is_closing(&self) -> bool {
         self.state.load(Ordering::Acquire) >= LAST
+    }
+
+    /// Whether the connection is to end with a reset.
+    pub(crate) fn is_reset(&self) -> bool {
+        self.state.load(Ordering::Acquire) == RESET
+    }
+
+    /// The parts of files that are on their way to the client.
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// Whether the connection has ended or is about to.
@@ -54,30 +102,90 @@ impl Link {
         self.state.load(Ordering::Acquire) >= CUT
     }
 
+    /// Notes that the connection has ended.
+    pub(crate) fn ended(&self) {
+        self.raise(GONE);
+        drop(self.task.lock_anyway().take());
+    }
+
     fn raise(&self, state: u8) {
-        if self.state.fetch_max(state, Ordering::AcqRel) < state {
-            self.changed.notify_one();
+        if self.state.fetch_max(state, Ordering::AcqRel) < state
+            && let Some(task) = self.task.lock_anyway().as_ref()
+        {
+            task.wake_by_ref();
         }
     }
 
-    /// Waits for a request that goes beyond `known`. For the connection's task alone.
-    pub(crate) async fn asked(&self, known: Option<Request>) -> Request {
-        let known = known.map_or(OPEN, |request| if request == Request::Cut { CUT } else { LAST });
-        loop {
-            match self.state.load(Ordering::Acquire) {
-                state if state <= known => self.changed.notified().await,
-                LAST => return Request::Last,
-                _ => return Request::Cut,
+    /// What is asked; if there is to be more, the task of `cx` will be woken. For the connection's task alone.
+    pub(crate) fn asked(&self, cx: &Context<'_>) -> Option<Request> {
+        {
+            let mut task = self.task.lock_anyway();
+            if task.as_ref().is_none_or(|task| !task.will_wake(cx.waker())) {
+                *task = Some(cx.waker().clone());
             }
         }
+        match self.state.load(Ordering::Acquire) {
+            OPEN => None,
+            LAST => Some(Request::Last),
+            RESET => Some(Request::Reset),
+            _ => Some(Request::Cut),
+        }
     }
-}
 
-/// Held by the connection's task; dropping it says that the connection has ended.
-pub(crate) struct Existence(pub(crate) Arc<Link>);
+    /// Bytes have come; the first behind an answer begin the next head.
+    pub(crate) fn bytes_came(&self) {
+        if self.phase.load(Ordering::Relaxed) == IDLE {
+            self.enter(HEAD);
+        }
+    }
 
-impl Drop for Existence {
-    fn drop(&mut self) {
-        self.0.raise(GONE);
+    /// A request has come whole, but for its body.
+    pub(crate) fn request_came(&self, has_body: bool) {
+        self.had_body.store(has_body, Ordering::Relaxed);
+        self.served.store(true, Ordering::Relaxed);
+        self.enter(REQUEST);
+    }
+
+    /// The request has been answered or given up.
+    pub(crate) fn request_ended(&self) {
+        self.enter(IDLE);
+    }
+
+    fn enter(&self, phase: u8) {
+        self.since.store(clock::now(), Ordering::Relaxed);
+        self.phase.store(phase, Ordering::Relaxed);
+    }
+
+    /// A write waits for the client, or no longer.
+    pub(crate) fn write_waits(&self, waits: bool) {
+        let since = self.write_since.load(Ordering::Relaxed);
+        if waits != (since != 0) {
+            self.write_since.store(if waits { clock::now() } else { 0 }, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the last request had a body, of which some may be on its way.
+    pub(crate) fn had_body(&self) -> bool {
+        self.had_body.load(Ordering::Relaxed)
+    }
+
+    /// Whether there has been a request.
+    pub(crate) fn has_served(&self) -> bool {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    /// Ends the connection if it has taken longer than `timeouts` allow.
+    pub(crate) fn end_if_overdue(&self, timeouts: &Timeouts) {
+        let over = |since: u32, limit: std::time::Duration| u128::from(clock::now().wrapping_sub(since)) > limit.as_millis();
+        let since = self.since.load(Ordering::Relaxed);
+        let write_since = self.write_since.load(Ordering::Relaxed);
+        if write_since != 0 && over(write_since, timeouts.send_idle) {
+            return self.cut();
+        }
+        match self.phase.load(Ordering::Relaxed) {
+            IDLE if over(since, timeouts.keep_alive) => self.close_behind_response(),
+            HEAD if over(since, timeouts.header_read) => self.cut(),
+            _ => {}
+        }
     }
 }

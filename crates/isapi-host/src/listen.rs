@@ -1,14 +1,14 @@
-//! Listening and accepting. One task accepts; each connection gets a task of its own.
+//! Listening and accepting. One task accepts; each connection gets a task of its own, on one of the event loops.
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
 
 use crate::connection::{self, Peers};
+use crate::connections::Existence;
 use crate::error::HostError;
 use crate::host::Host;
 
@@ -37,50 +37,55 @@ impl From<StdListener> for Listen {
 }
 
 impl Listen {
-    pub(crate) fn open(self) -> Result<TcpListener, HostError> {
+    pub(crate) fn open(self) -> Result<StdListener, HostError> {
         let socket = match self {
             Listen::Address(address) => {
                 StdListener::bind(address).map_err(|source| HostError::CannotListen { address, source })?
             }
             Listen::Socket(socket) => socket,
         };
-        let listener = socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket));
-        listener.map_err(|source| HostError::BadSocket { source })
+        socket.set_nonblocking(true).map_err(|source| HostError::BadSocket { source })?;
+        Ok(socket)
     }
 }
 
-/// Accepts connections until `stop` is set; returns them, unfinished, to be waited for.
-pub(crate) async fn accept(listener: TcpListener, host: &Arc<Host>, stop: &watch::Receiver<bool>) -> JoinSet<()> {
-    let mut connections = JoinSet::new();
-    let mut stopped = stop.clone();
-    loop {
-        tokio::select! {
-            biased;
-            _ = stopped.wait_for(|stopped| *stopped) => return connections,
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, remote)) => start(&mut connections, stream, remote, host, stop),
+/// Accepts connections until `stopped` is ready, and deals them out to the event loops.
+pub(crate) async fn accept(listener: StdListener, host: Arc<Host>, stopped: oneshot::Receiver<()>) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!("ISAPI0323 cannot accept a connection: {error}"),
+    };
+    let accepting = async {
+        loop {
+            match listener.accept().await {
+                Ok((stream, remote)) => start(stream, remote, &host),
                 Err(error) => {
                     tracing::warn!("ISAPI0323 cannot accept a connection: {error}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
-            },
+            }
         }
+    };
+    tokio::select! {
+        biased;
+        _ = stopped => {}
+        () = accepting => {}
     }
 }
 
-fn start(
-    connections: &mut JoinSet<()>,
-    stream: TcpStream,
-    remote: SocketAddr,
-    host: &Arc<Host>,
-    stop: &watch::Receiver<bool>,
-) {
+fn start(stream: TcpStream, remote: SocketAddr, host: &Arc<Host>) {
     // A socket without an address is one whose client has gone already.
     let Ok(local) = stream.local_addr() else { return };
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("cannot turn Nagle's algorithm off: {error}");
     }
     let peers = Peers { local, remote };
-    connections.spawn(connection::serve(stream, peers, Arc::clone(host), stop.clone()));
+    // A socket belongs to the event loop on which it is made, so it is made anew on its own.
+    let Ok(stream) = stream.into_std() else { return };
+    let existence = Existence::new(host);
+    host.executor.next_loop().handle().spawn(async move {
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            connection::serve(stream, peers, existence).await;
+        }
+    });
 }

@@ -1,17 +1,15 @@
 //! A server from its start to its end.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
 
 use crate::access_log::AccessLog;
+use crate::connections::Connections;
 use crate::error::HostError;
 use crate::executor::Executor;
 use crate::extension;
@@ -20,9 +18,12 @@ use crate::extension::sessions::SESSIONS;
 use crate::host::{Host, Live};
 use crate::listen::{self, Listen};
 use crate::options::ServerOptions;
+use crate::place::Place;
 
 /// How long the TerminateExtension of all libraries may take together.
 const TERMINATE_LIMIT: Duration = Duration::from_secs(30);
+/// How long a stopping server waits for the first request of a connection that it has already accepted.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 /// How long requests get to notice that their connection was cut.
 const AFTER_CUT: Duration = Duration::from_secs(1);
 
@@ -39,22 +40,21 @@ impl Server {
     /// Listens, at an address or on a socket that already does.
     ///
     /// # Errors
-    /// When that is not possible, or the access log cannot be opened.
-    ///
-    /// # Panics
-    /// When called outside a tokio runtime.
+    /// When that is not possible, the access log cannot be opened, or the system has no room for an event loop.
     pub fn bind(options: ServerOptions, listen: impl Into<Listen>) -> Result<Server, HostError> {
         let listener = listen.into().open()?;
         let local_addr = listener.local_addr().map_err(|source| HostError::BadSocket { source })?;
         let libraries = options.libraries();
         let access_log = options.access_log.as_ref().map(AccessLog::open).transpose()?;
+        let executor = Executor::new(options.executor).map_err(|source| HostError::NoEventLoop { source })?;
         let host = Host {
+            places: Place::all(&options.site),
             site: options.site,
-            executor: Executor::new(options.executor),
+            connections: Connections::default(),
+            executor: Arc::new(executor),
             extensions: Registry::default(),
             timeouts: options.timeouts,
             access_log,
-            runtime: Handle::current(),
             live: Live::default(),
             max_requests: options.max_requests,
         };
@@ -80,21 +80,25 @@ impl Server {
     }
 
     /// Serves until `stop` is ready; then lets unfinished requests end within the grace time, tells the extensions
-    /// that it is over, and returns.
+    /// that it is over, and returns. The network is served by threads of the server's own.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let (stopping, stopped) = watch::channel(false);
-        let accepting = listen::accept(self.listener, &self.host, &stopped);
-        let ((), mut connections) = tokio::join!(
-            async {
-                stop.await;
-                // The receivers live as long as this function.
-                let _ = stopping.send(true);
-            },
-            accepting
-        );
-        drain(&self.host, &mut connections, self.grace).await;
-        extension::terminate_all(&self.host, TERMINATE_LIMIT).await;
-        let host = self.host;
+        let Server { host, listener, grace, .. } = self;
+        host.executor.start();
+        let (stop_accepting, stopped) = oneshot::channel();
+        let accepting = host.executor.next_loop().handle().spawn(listen::accept(listener, Arc::clone(&host), stopped));
+        let serving = async {
+            stop.await;
+            drop(stop_accepting);
+            // It ends at once, or has ended.
+            let _ = accepting.await;
+            drain(&host, grace).await;
+        };
+        tokio::select! {
+            () = serving => {}
+            () = host.connections.watch(&host.timeouts) => {}
+        }
+        extension::terminate_all(&host, TERMINATE_LIMIT).await;
+        host.executor.stop();
         // Joining a thread blocks, if only for a last flush.
         let closed = tokio::task::spawn_blocking(move || {
             if let Some(log) = &host.access_log {
@@ -106,9 +110,14 @@ impl Server {
 }
 
 /// Waits until every connection and every session has ended, at most `grace`; then cuts what is left.
-async fn drain(host: &Arc<Host>, connections: &mut JoinSet<()>, grace: Duration) {
+async fn drain(host: &Arc<Host>, grace: Duration) {
     let all_ended = async {
-        while connections.join_next().await.is_some() {}
+        host.connections.finish(false);
+        // A client that has just been let in would take the close for a refusal.
+        if tokio::time::timeout(FIRST_REQUEST, host.connections.wait_for_none()).await.is_err() {
+            host.connections.finish(true);
+            host.connections.wait_for_none().await;
+        }
         host.live.wait_for_none(grace).await
     };
     if tokio::time::timeout(grace, all_ended).await == Ok(true) {
@@ -122,7 +131,7 @@ async fn drain(host: &Arc<Host>, connections: &mut JoinSet<()>, grace: Duration)
             age.as_secs_f64()
         );
     }
-    connections.shutdown().await;
+    host.connections.cut();
     host.live.wait_for_none(AFTER_CUT).await;
 }
 

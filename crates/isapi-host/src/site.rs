@@ -2,155 +2,110 @@
 //!
 //! Runs on the connection's I/O task. What is refused here never reaches native code.
 
-use std::fmt;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use hyper::body::{Body, Incoming};
 use isapi_config::{HandlerModule, Resolution, Resource, Selection};
 
-use crate::access_log::{AccessRecord, RequestLine};
+use crate::access_log::AccessRecord;
 use crate::body::{ResponseBody, Source};
 use crate::connection::{Peers, Turn};
-use crate::extension;
+use crate::exchange::{Answered, ConnectionCut, Exchange, Refusal};
+use crate::extension::{self, Waiting};
 use crate::host::Host;
-use crate::link::Link;
-use crate::server_variables::SERVER_SOFTWARE;
+use crate::request_path;
 use crate::static_file::{self, Found};
-use crate::{error_page, request_path};
-
-/// The connection is to be closed without an answer.
-#[derive(Debug)]
-pub(crate) struct ConnectionCut;
-
-impl fmt::Display for ConnectionCut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection was cut without an answer")
-    }
-}
-
-impl std::error::Error for ConnectionCut {}
-
-/// One request while it is being answered.
-pub(crate) struct Exchange {
-    pub(crate) host: Arc<Host>,
-    pub(crate) peers: Peers,
-    pub(crate) method: Method,
-    pub(crate) access: Arc<AccessRecord>,
-    turn: Turn,
-}
-
-/// Why the host itself answers a request with an error.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Refusal {
-    pub(crate) status: StatusCode,
-    pub(crate) sub_status: u16,
-    pub(crate) detail: &'static str,
-    /// The rest of the request is of no use, so the connection must end.
-    pub(crate) close: bool,
-}
-
-impl Refusal {
-    pub(crate) const fn new(status: StatusCode, sub_status: u16, detail: &'static str) -> Self {
-        Refusal { status, sub_status, detail, close: false }
-    }
-
-    pub(crate) const fn closing(self) -> Self {
-        Refusal { close: true, ..self }
-    }
-}
 
 const NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, 0, "There is nothing at this address.");
 
-/// Answers one request.
-///
-/// # Errors
-/// When the connection is to be cut.
-pub(crate) async fn answer(
-    host: Arc<Host>,
-    peers: Peers,
-    turn: Turn,
-    request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, ConnectionCut> {
-    if turn.link().is_closing() {
-        // It came right behind a response that ends the connection.
-        return Err(ConnectionCut);
+/// The answer to a request, sooner or later.
+pub(crate) enum Answer {
+    /// Now. Empty once it has been taken.
+    Ready(Option<Box<Answered>>),
+    /// When an extension that is at work says so.
+    Waiting(Box<Waiting>),
+    /// When this has come to its end.
+    Later(Pin<Box<dyn Future<Output = Answered> + Send>>),
+}
+
+impl From<Response<ResponseBody>> for Answer {
+    fn from(response: Response<ResponseBody>) -> Self {
+        Answer::Ready(Some(Box::new(Ok(response))))
     }
-    let access = Arc::new(AccessRecord::new(Arc::clone(&host), request_line(&request, peers)));
-    let exchange = Exchange { host: Arc::clone(&host), peers, method: request.method().clone(), access, turn };
-    let path = match check(&host, &request) {
-        Ok(path) => path,
-        Err(refusal) => return Ok(exchange.refuse(refusal)),
-    };
-    let text = String::from_utf8_lossy(&path);
-    let resolution = host.site.resolve(&text);
-    let Some(selection) = resolution.select(exchange.method.as_str(), look) else {
-        return Ok(no_handler(exchange, &resolution));
-    };
-    match &selection.handler.module {
-        HandlerModule::StaticFile => Ok(send_file(exchange, &text, &resolution, request).await),
-        HandlerModule::Isapi { script_processor } => {
-            let Some(library) = library(script_processor.as_deref(), &selection) else {
-                return Ok(exchange.refuse(NOT_FOUND));
-            };
-            let target = extension::Target { path: &path, resolution: &resolution, selection: &selection, library };
-            extension::answer(exchange, target, request).await
+}
+
+impl Future for Answer {
+    type Output = Answered;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered> {
+        match self.get_mut() {
+            Answer::Ready(answered) => Poll::Ready(*answered.take().expect("a future is not polled after its end")),
+            Answer::Waiting(waiting) => waiting.poll_answer(cx),
+            Answer::Later(later) => later.as_mut().poll(cx),
         }
     }
 }
 
-fn request_line(request: &Request<Incoming>, peers: Peers) -> RequestLine {
-    let header = |name| {
-        let value: Option<&HeaderValue> = request.headers().get(name);
-        value.map_or_else(String::new, |value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+/// Answers one request.
+pub(crate) fn answer(host: &Arc<Host>, peers: Peers, turn: Turn, request: Request<Incoming>) -> Answer {
+    if turn.link().is_closing() {
+        // It came right behind a response that ends the connection.
+        return Answer::Ready(Some(Box::new(Err(ConnectionCut))));
+    }
+    let (head, body) = request.into_parts();
+    let exchange = Exchange::new(host, peers, head, turn);
+    let path = match check(host, &exchange.head, &body) {
+        Ok(path) => path,
+        Err(refusal) => return exchange.refuse(refusal).into(),
     };
-    RequestLine {
-        method: request.method().to_string(),
-        path: request.uri().path().to_owned(),
-        query: request.uri().query().unwrap_or_default().to_owned(),
-        local: peers.local,
-        remote: peers.remote,
-        user_agent: header(header::USER_AGENT),
-        referer: header(header::REFERER),
+    let text = String::from_utf8_lossy(&path);
+    let resolution = host.site.resolve(&text);
+    let Some(selection) = resolution.select(exchange.head.method.as_str(), look) else {
+        return no_handler(exchange, &resolution).into();
+    };
+    match &selection.handler.module {
+        HandlerModule::StaticFile => {
+            let documents = resolution.application.default_documents().to_vec();
+            Answer::Later(Box::pin(send_file(exchange, text.clone().into_owned(), resolution.physical_path, documents)))
+        }
+        HandlerModule::Isapi { script_processor } => {
+            let Some(library) = library(script_processor.as_deref(), &selection) else {
+                return exchange.refuse(NOT_FOUND).into();
+            };
+            extension::answer(exchange, extension::Target { path: &path, resolution, selection, library }, body)
+        }
     }
 }
 
 /// Logs a request whose head could not be read, which was answered without us.
-pub(crate) fn log_refused_by_parser(host: Arc<Host>, peers: Peers, status: u16) {
-    let unknown = String::new;
-    let Peers { local, remote } = peers;
-    let line = RequestLine {
-        method: unknown(),
-        path: unknown(),
-        query: unknown(),
-        local,
-        remote,
-        user_agent: unknown(),
-        referer: unknown(),
-    };
-    let access = AccessRecord::new(host, line);
-    access.status(status);
-    access.ended(0, true);
+pub(crate) fn log_refused_by_parser(host: &Arc<Host>, peers: Peers, status: u16) {
+    if let Some(access) = AccessRecord::new(host, None, peers, Instant::now()) {
+        access.status(status);
+        access.ended(0, true);
+    }
 }
 
 /// Checks the request's limits and returns its decoded path.
-fn check(host: &Host, request: &Request<Incoming>) -> Result<Vec<u8>, Refusal> {
+fn check(host: &Host, head: &http::request::Parts, body: &Incoming) -> Result<Vec<u8>, Refusal> {
     let limits = host.site.limits();
-    let uri = request.uri();
+    let uri = &head.uri;
     if uri.path().len() > limits.max_url {
         return Err(Refusal::new(StatusCode::NOT_FOUND, 14, "The address is too long."));
     }
     if uri.query().is_some_and(|query| query.len() > limits.max_query_string) {
         return Err(Refusal::new(StatusCode::NOT_FOUND, 15, "The query is too long."));
     }
-    if !names_its_host(request) {
+    if !names_its_host(head) {
         return Err(Refusal::new(StatusCode::BAD_REQUEST, 0, "The request must name its host once.").closing());
     }
     let too_large = |length: u64| length > limits.max_allowed_content_length;
-    if hyper::body::Body::size_hint(request.body()).exact().is_some_and(too_large) {
+    if body.size_hint().exact().is_some_and(too_large) {
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, 1, "The request is too large.").closing());
     }
     let bad_path = Refusal::new(StatusCode::BAD_REQUEST, 0, "The address is not valid.").closing();
@@ -158,9 +113,9 @@ fn check(host: &Host, request: &Request<Incoming>) -> Result<Vec<u8>, Refusal> {
 }
 
 /// HTTP/1.1 demands exactly one Host (RFC 9112, 3.2); before it, none was needed.
-fn names_its_host(request: &Request<Incoming>) -> bool {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
+fn names_its_host(head: &http::request::Parts) -> bool {
+    let hosts = head.headers.get_all(header::HOST).iter().count();
+    hosts == 1 || (hosts == 0 && head.version < Version::HTTP_11)
 }
 
 /// What exists at a path. Only handlers with a resource type ask, and a local file system answers at once.
@@ -173,10 +128,10 @@ fn look(path: &Path) -> Resource {
 }
 
 /// The library of a selection: configured, or the requested file itself if it is there.
-fn library(script_processor: Option<&Path>, selection: &Selection<'_>) -> Option<PathBuf> {
+fn library<'a>(script_processor: Option<&'a Path>, selection: &Selection<'_>) -> Option<Cow<'a, Path>> {
     match script_processor {
-        Some(library) => Some(library.to_owned()),
-        None => Some(selection.script_physical_path.clone()).filter(|file| look(file) == Resource::File),
+        Some(library) => Some(Cow::Borrowed(library)),
+        None => Some(selection.script_physical_path()).filter(|file| look(file) == Resource::File).map(Cow::Owned),
     }
 }
 
@@ -191,66 +146,13 @@ fn no_handler(exchange: Exchange, resolution: &Resolution<'_>) -> Response<Respo
     response
 }
 
-async fn send_file(
-    exchange: Exchange,
-    url_path: &str,
-    resolution: &Resolution<'_>,
-    request: Request<Incoming>,
-) -> Response<ResponseBody> {
-    let documents = resolution.application.default_documents();
-    match static_file::find(url_path, &resolution.physical_path, documents).await {
+async fn send_file(exchange: Exchange, url_path: String, physical_path: PathBuf, documents: Vec<String>) -> Answered {
+    Ok(match static_file::find(&url_path, &physical_path, &documents).await {
         Found::File(file) => {
-            let (parts, body) = static_file::send(&file, request).await.into_parts();
+            let (parts, body) = static_file::send(&file, &exchange.head, exchange.link()).await;
             exchange.respond(parts, Source::File(body))
         }
-        Found::FolderWithoutSlash => exchange.add_slash(request.uri()),
+        Found::FolderWithoutSlash => exchange.add_slash(),
         Found::Nothing => exchange.refuse(NOT_FOUND),
-    }
-}
-
-impl Exchange {
-    /// Answers with a head and what follows it.
-    pub(crate) fn respond(self, mut parts: http::response::Parts, source: Source) -> Response<ResponseBody> {
-        let server = HeaderValue::from_static(SERVER_SOFTWARE);
-        parts.headers.entry(header::SERVER).or_insert(server);
-        ResponseBody::respond(parts, source, &self.method, self.access, self.turn)
-    }
-
-    /// The connection that the request came over.
-    pub(crate) fn link(&self) -> &Arc<Link> {
-        self.turn.link()
-    }
-
-    /// Answers with a page that says why not.
-    pub(crate) fn refuse(self, refusal: Refusal) -> Response<ResponseBody> {
-        self.access.sub_status(refusal.sub_status);
-        let mut response = self.page(refusal.status, error_page::error(refusal.status, refusal.detail));
-        if refusal.close {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
-    }
-
-    /// Answers with a page of ours.
-    pub(crate) fn page(self, status: StatusCode, page: String) -> Response<ResponseBody> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(error_page::CONTENT_TYPE));
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(page.len()));
-        let (mut parts, ()) = Response::new(()).into_parts();
-        (parts.status, parts.headers) = (status, headers);
-        self.respond(parts, Source::Page(Full::new(Bytes::from(page))))
-    }
-
-    /// Sends the client to the same address with a slash behind the path.
-    fn add_slash(self, uri: &http::Uri) -> Response<ResponseBody> {
-        // Two slashes in front would name another server.
-        let path = uri.path().trim_start_matches('/');
-        let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
-        let location = format!("/{path}/{query}");
-        let mut response = self.page(StatusCode::MOVED_PERMANENTLY, error_page::moved(&location));
-        if let Ok(location) = HeaderValue::try_from(location) {
-            response.headers_mut().insert(header::LOCATION, location);
-        }
-        response
-    }
+    })
 }

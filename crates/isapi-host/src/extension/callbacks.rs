@@ -51,9 +51,8 @@ pub(super) unsafe extern "system" fn get_server_variable(
         let session = session(conn)?;
         // SAFETY: the contract makes `name` a NUL-terminated string.
         let name = unsafe { raw::text(name, raw::MAX_TEXT) }?.ok_or(Win32Error::INVALID_PARAMETER)?;
-        let value = session.variable(name)?;
         // SAFETY: the contract makes `size` the size of `buffer`.
-        unsafe { raw::answer(&value, buffer, size) }
+        session.variable(name, |value| unsafe { raw::answer(value, buffer, size) })
     })
 }
 

@@ -21,7 +21,7 @@ const UNKNOWN_LENGTH: u32 = u32::MAX;
 
 /// A control block and all it points to.
 pub(crate) struct ControlBlock {
-    block: Box<UnsafeCell<EXTENSION_CONTROL_BLOCK>>,
+    block: UnsafeCell<EXTENSION_CONTROL_BLOCK>,
     /// The strings and the body's first bytes, each followed by a NUL; the block points into it.
     _memory: Vec<u8>,
 }
@@ -44,11 +44,11 @@ pub(crate) struct Outcome {
 impl ControlBlock {
     /// The block of the session `id`, whose body begins with `first_bytes`.
     pub(crate) fn new(id: SessionId, facts: &RequestFacts, first_bytes: &[u8]) -> Self {
-        let content_type = facts.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+        let content_type = facts.head.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
         let (memory, [method, query, path_info, path_translated, content_type, data]) = lay_out([
-            facts.method.as_str().as_bytes(),
-            facts.query.as_bytes(),
-            &facts.path_info,
+            facts.head.method.as_str().as_bytes(),
+            facts.query().as_bytes(),
+            facts.path_info(),
             &facts.path_translated,
             content_type,
             first_bytes,
@@ -73,10 +73,10 @@ impl ControlBlock {
             ReadClient: Some(callbacks::read_client),
             ServerSupportFunction: Some(callbacks::server_support_function),
         };
-        ControlBlock { block: Box::new(UnsafeCell::new(block)), _memory: memory }
+        ControlBlock { block: UnsafeCell::new(block), _memory: memory }
     }
 
-    /// The address that the module gets. Valid as long as this value lives.
+    /// The address that the module gets. Valid as long as this value lives and is not moved.
     pub(crate) fn as_ptr(&self) -> *mut EXTENSION_CONTROL_BLOCK {
         self.block.get()
     }

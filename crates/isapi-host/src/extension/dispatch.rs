@@ -2,93 +2,155 @@
 //! wait for the head. Runs on the connection's I/O task; when the client goes away the task's future is dropped, and
 //! with it the reading end of the pipe, which tells the extension.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
+use http::{HeaderValue, Response, StatusCode, header};
+use hyper::body::{Body, Incoming};
 use isapi_config::{Resolution, Selection};
-use tokio::sync::oneshot;
 
-use super::pipe::{Pipe, PipeBody};
+use super::library::Extension;
+use super::pipe::{Pipe, PipeBody, Start};
 use super::request_body::{BodyError, BodyLimits, RequestBody};
-use super::request_facts::{Place, RequestFacts};
-use super::response::Start;
+use super::request_facts::RequestFacts;
 use super::response_head::{BodyFraming, ResponseHead};
 use super::session::{Parts, Session};
 use crate::body::{ResponseBody, Source};
 use crate::error::HostError;
+use crate::exchange::{Answered, ConnectionCut, Exchange, Refusal};
+use crate::executor::EventLoop;
 use crate::host::Host;
 use crate::request_path;
 use crate::server_variables::path_bytes;
-use crate::site::{ConnectionCut, Exchange, Refusal};
+use crate::site::Answer;
 
 /// Which extension answers, and by which handler.
 pub(crate) struct Target<'a> {
     /// The decoded path.
     pub(crate) path: &'a [u8],
-    pub(crate) resolution: &'a Resolution<'a>,
-    pub(crate) selection: &'a Selection<'a>,
-    pub(crate) library: PathBuf,
+    pub(crate) resolution: Resolution<'a>,
+    pub(crate) selection: Selection<'a>,
+    pub(crate) library: Cow<'a, Path>,
 }
 
 const BUSY: Refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, 2, "The server is too busy. Please try again.");
 const FAILED: Refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, 0, "The application failed to answer.");
 
-/// Answers a request with an extension.
-///
-/// # Errors
-/// When the extension broke the connection before it answered.
-pub(crate) async fn answer(
+/// Answers a request with an extension. One that is loaded is at work when this returns, unless there is a body to
+/// be read first.
+pub(crate) fn answer(exchange: Exchange, target: Target<'_>, body: Incoming) -> Answer {
+    let place = exchange.host.place(target.resolution.application);
+    let loaded = place.extension(target.selection.position).get().cloned();
+    let facts = facts(&exchange, &target);
+    match loaded {
+        Some(extension) if body.is_end_stream() => match start(exchange, extension, facts, RequestBody::empty()) {
+            Ok(waiting) => Answer::Waiting(Box::new(waiting)),
+            Err(refused) => (*refused).into(),
+        },
+        _ => {
+            let position = target.selection.handler.names_library().then_some(target.selection.position);
+            Answer::Later(Box::pin(prepare(exchange, facts, target.library.into_owned(), position, body)))
+        }
+    }
+}
+
+/// Loads the library and reads the first bytes of the body, then lets the extension answer. The handler at `position`
+/// will find the library loaded.
+async fn prepare(
     exchange: Exchange,
-    target: Target<'_>,
-    request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, ConnectionCut> {
+    facts: RequestFacts,
+    library: PathBuf,
+    position: Option<usize>,
+    body: Incoming,
+) -> Answered {
     let host = &exchange.host;
-    let extension = match host.extensions.get(&target.library, &host.executor).await {
+    let extension = match host.extensions.get(&library, &host.executor).await {
         Ok(extension) => extension,
         Err(error) => return Ok(exchange.cannot_load(&error)),
     };
-    let Some(seat) = host.admit() else {
-        let (library, method, path) = (target.library.display(), &exchange.method, request.uri().path());
-        tracing::warn!(
-            "ISAPI0312 too many requests are in progress; {library} for {method} {path} is answered with 503"
-        );
-        return Ok(exchange.busy());
-    };
-    let (parts, incoming) = request.into_parts();
+    if let Some(position) = position {
+        // Another request may have been faster.
+        facts.place.extension(position).get_or_init(|| Arc::clone(&extension));
+    }
     let limits = BodyLimits::new(host.site.limits().max_allowed_content_length, &host.timeouts);
-    let body = match RequestBody::read_ahead(incoming, limits).await {
+    let body = match RequestBody::read_ahead(body, limits).await {
         Ok(body) => body,
         Err(error) => return Ok(exchange.refuse(refusal(error))),
     };
-    let facts = facts(&exchange, &target, parts, body.length());
-    let (hand_over, start) = oneshot::channel();
-    let pipe = Arc::new(Pipe::default());
-    let reader = PipeBody::new(Arc::clone(&pipe));
-    let access = Arc::clone(&exchange.access);
-    let link = Arc::clone(exchange.link());
-    let parts = Parts { host: Arc::clone(host), extension, facts, body, pipe, link, hand_over, access, seat };
-    if !run(host, Session::enter(parts)) {
-        return Ok(exchange.busy());
+    match start(exchange, extension, facts, body) {
+        Ok(mut waiting) => std::future::poll_fn(|cx| waiting.poll_answer(cx)).await,
+        Err(refused) => Ok(*refused),
     }
-    match start.await {
-        Ok(Start::Head(head)) => {
-            if !reader.has_ended() {
-                // Most answers end right behind their first write, and then go out in one piece, with a length.
-                tokio::task::yield_now().await;
-            }
-            Ok(respond(exchange, *head, reader))
-        }
-        Ok(Start::Close) => Err(ConnectionCut),
-        Err(_) => Ok(exchange.refuse(FAILED)),
+}
+
+/// Sets the extension to work.
+fn start(
+    exchange: Exchange,
+    extension: Arc<Extension>,
+    mut facts: RequestFacts,
+    body: RequestBody,
+) -> Result<Waiting, Box<Response<ResponseBody>>> {
+    let Some(seat) = exchange.host.admit() else {
+        let (library, method, path) = (extension.path().display(), &exchange.head.method, exchange.head.uri.path());
+        tracing::warn!(
+            "ISAPI0312 too many requests are in progress; {library} for {method} {path} is answered with 503"
+        );
+        return Err(Box::new(exchange.busy()));
+    };
+    facts.content_length = body.length();
+    let event_loop = EventLoop::current();
+    let pipe = Arc::new(Pipe::new(event_loop.clone()));
+    let reader = PipeBody::new(Arc::clone(&pipe));
+    let (host, access, link) =
+        (Arc::clone(&exchange.host), exchange.access.clone(), Arc::clone(exchange.link()));
+    let session = Session::enter(Parts { host, extension, facts, body, pipe, link, event_loop, access, seat });
+    if run(&exchange.host, session) {
+        Ok(Waiting { exchange: Some(exchange), reader: Some(reader), head: None })
+    } else {
+        Err(Box::new(exchange.busy()))
+    }
+}
+
+/// An answer that an extension is at work on.
+pub(crate) struct Waiting {
+    exchange: Option<Exchange>,
+    reader: Option<PipeBody>,
+    /// It is here, but more may come at once.
+    head: Option<Box<ResponseHead>>,
+}
+
+impl Waiting {
+    /// The answer, once it begins.
+    pub(crate) fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answered> {
+        let reader = self.reader.as_ref().expect("a future is not polled after its end");
+        let head = match self.head.take() {
+            Some(head) => head,
+            None => match std::task::ready!(reader.poll_start(cx)) {
+                Start::Head(head) if reader.has_ended() => head,
+                Start::Head(head) => {
+                    // Most answers end right behind their first write, and then go out in one piece, with a length.
+                    self.head = Some(head);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Start::Close => return Poll::Ready(Err(ConnectionCut)),
+                Start::Failed => {
+                    let exchange = self.exchange.take().expect("as above");
+                    return Poll::Ready(Ok(exchange.refuse(FAILED)));
+                }
+            },
+        };
+        let (exchange, reader) = self.exchange.take().zip(self.reader.take()).expect("as above");
+        Poll::Ready(Ok(respond(exchange, *head, reader)))
     }
 }
 
 /// Lets the executor run a session; `false` when there is no room.
 fn run(host: &Host, session: Arc<Session>) -> bool {
     let job = Arc::clone(&session);
-    let accepted = host.executor.run(move || job.run()).is_ok();
+    let accepted = host.executor.run(session.extension().pace(), move || job.run()).is_ok();
     if !accepted {
         tracing::warn!("ISAPI0312 too many requests wait for a thread; {} is answered with 503", session.describe());
         session.discard();
@@ -122,63 +184,33 @@ fn respond(exchange: Exchange, head: ResponseHead, reader: PipeBody) -> Response
 }
 
 /// Gathers the facts of a request, with the path variables of contract 4.2.
-fn facts(exchange: &Exchange, target: &Target<'_>, parts: http::request::Parts, length: Option<u64>) -> RequestFacts {
+fn facts(exchange: &Exchange, target: &Target<'_>) -> RequestFacts {
     let Target { path, resolution, selection, .. } = target;
     let host = &exchange.host;
-    let text = String::from_utf8_lossy(path);
-    let split = request_path::same_segment_end(path, &text, selection.script_path.len());
-    let (script_name, extra) = path.split_at(split);
-    let (path_info, translated) = if selection.handler.allow_path_info {
-        (extra.to_vec(), host.physical_path(selection.extra_path))
+    let whole = selection.extra_path.is_empty();
+    let script_length = if whole { path.len() } else { script_length(path, selection) };
+    let only_extra_path = selection.handler.allow_path_info;
+    let translated = if only_extra_path {
+        path_bytes(&host.physical_path(selection.extra_path))
     } else {
-        (path.to_vec(), resolution.physical_path.clone())
+        resolution.physical_path.as_os_str().as_encoded_bytes().to_vec()
     };
     RequestFacts {
-        raw_path: parts.uri.path().to_owned(),
-        raw_url: parts.uri.path_and_query().map_or_else(String::new, |url| url.as_str().to_owned()),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: headers_as_read(parts.headers, length),
-        method: parts.method,
-        version: parts.version,
+        head: Arc::clone(&exchange.head),
         url: path.to_vec(),
-        script_name: script_name.to_vec(),
-        path_info,
-        path_translated: path_bytes(&translated),
-        script_translated: script_translated(selection),
-        content_length: length,
-        place: place(host, resolution),
-        local: exchange.peers.local,
-        remote: exchange.peers.remote,
+        script_length,
+        only_extra_path,
+        path_translated: translated,
+        content_length: None,
+        place: Arc::clone(host.place(resolution.application)),
+        peers: exchange.peers,
     }
 }
 
-/// A chunked body of known length is presented as if it had been announced (contract 2.2).
-fn headers_as_read(mut headers: HeaderMap, length: Option<u64>) -> HeaderMap {
-    if let (Some(length), true) = (length, headers.contains_key(header::TRANSFER_ENCODING)) {
-        headers.remove(header::TRANSFER_ENCODING);
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    headers
-}
-
-/// IIS gives this one with the prefix that lifts the limit on the length of paths.
-fn script_translated(selection: &Selection<'_>) -> Vec<u8> {
-    let prefix = if cfg!(windows) { r"\\?\" } else { "" };
-    let mut path = prefix.as_bytes().to_vec();
-    path.extend(path_bytes(&selection.script_physical_path));
-    path
-}
-
-fn place(host: &Host, resolution: &Resolution<'_>) -> Place {
-    let (site, application) = (&host.site, resolution.application);
-    Place {
-        site_id: site.id(),
-        site_name: site.name().to_owned(),
-        application: application.path().to_owned(),
-        application_folder: application.physical_path().to_owned(),
-        pool: application.pool().to_owned(),
-        document_root: host.physical_path("/"),
-    }
+/// Where the script's name ends in the path as bytes.
+fn script_length(path: &[u8], selection: &Selection<'_>) -> usize {
+    let text = format!("{}{}", selection.script_path, selection.extra_path);
+    request_path::same_segment_end(path, &text, selection.script_path.len())
 }
 
 impl Exchange {

@@ -7,6 +7,7 @@
 use std::ffi::{CStr, c_char};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use isapi_abi::httpext::{EXTENSION_CONTROL_BLOCK, HSE_TERM_MUST_UNLOAD, HSE_VERSION_INFO};
 use isapi_abi::{BOOL, FALSE};
@@ -18,6 +19,7 @@ use libloading::os::windows::Library;
 use super::completion::Callback;
 use super::control_block::ControlBlock;
 use crate::error::HostError;
+use crate::executor::Pace;
 
 type GetExtensionVersion = unsafe extern "system" fn(*mut HSE_VERSION_INFO) -> BOOL;
 type HttpExtensionProc = unsafe extern "system" fn(*mut EXTENSION_CONTROL_BLOCK) -> u32;
@@ -28,6 +30,7 @@ pub(crate) struct Extension {
     path: PathBuf,
     http_extension_proc: HttpExtensionProc,
     terminate_extension: Option<TerminateExtension>,
+    pace: Arc<Pace>,
 }
 
 impl Extension {
@@ -47,7 +50,7 @@ impl Extension {
         };
         // From here on foreign code may have started threads: never unloaded.
         let _library = ManuallyDrop::new(library);
-        let extension = Extension { path: path.to_owned(), http_extension_proc, terminate_extension };
+        let extension = Extension { path: path.to_owned(), http_extension_proc, terminate_extension, pace: Arc::default() };
         extension.shake_hands(get_version)?;
         Ok(extension)
     }
@@ -67,6 +70,11 @@ impl Extension {
     /// The library's file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How fast it has shown itself.
+    pub(crate) fn pace(&self) -> &Arc<Pace> {
+        &self.pace
     }
 
     /// Calls HttpExtensionProc.

@@ -26,5 +26,6 @@ mod termination;
 mod transmit;
 mod win32;
 
-pub(crate) use dispatch::{Target, answer};
+pub(crate) use dispatch::{Target, Waiting, answer};
+pub(crate) use library::Extension;
 pub(crate) use termination::terminate_all;

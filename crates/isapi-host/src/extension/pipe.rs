@@ -15,7 +15,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::response_head::ResponseHead;
+use crate::executor::{EventLoop, about_to_block};
 use crate::lock::{LockAnyway, wait_at_most};
+use crate::stream::Chunk;
 
 /// The bytes that may wait for the client before a writer blocks.
 pub(crate) const HIGH_WATER: usize = 64 * 1024;
@@ -37,14 +40,27 @@ pub(crate) enum WriteFailure {
 pub(crate) type WhenTaken = Box<dyn FnOnce(Result<(), WriteFailure>) + Send>;
 
 /// The writing end.
-#[derive(Default)]
 pub(crate) struct Pipe {
     state: Mutex<State>,
     room: Condvar,
+    /// Where the reader runs.
+    event_loop: Option<Arc<EventLoop>>,
+}
+
+/// How the answer to the client begins.
+pub(crate) enum Start {
+    /// With this head, and the pipe's bytes as body.
+    Head(Box<ResponseHead>),
+    /// Not at all: the connection closes.
+    Close,
+    /// With an error page of the host's, since the extension has said nothing.
+    Failed,
 }
 
 #[derive(Default)]
 struct State {
+    /// The beginning, until it is taken.
+    start: Option<Start>,
     chunks: VecDeque<Bytes>,
     queued: usize,
     end: End,
@@ -96,6 +112,40 @@ impl State {
 }
 
 impl Pipe {
+    /// A pipe to a reader on `event_loop`; `None` for a reader that runs elsewhere.
+    pub(crate) fn new(event_loop: Option<Arc<EventLoop>>) -> Self {
+        Pipe { state: Mutex::default(), room: Condvar::new(), event_loop }
+    }
+
+    /// Says how the answer begins. Once.
+    pub(crate) fn begin(&self, start: Start) {
+        let mut state = self.state.lock_anyway();
+        state.start = Some(start);
+        let reader = state.reader.take();
+        drop(state);
+        self.wake(reader);
+    }
+
+    fn poll_start(&self, cx: &Context<'_>) -> Poll<Start> {
+        let mut state = self.state.lock_anyway();
+        match state.start.take() {
+            Some(start) => Poll::Ready(start),
+            None => {
+                state.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Wakes the reader's task.
+    fn wake(&self, reader: Option<Waker>) {
+        match (reader, &self.event_loop) {
+            (Some(reader), Some(event_loop)) => event_loop.wake(reader),
+            (Some(reader), None) => reader.wake(),
+            (None, _) => {}
+        }
+    }
+
     /// Whether a write would be taken.
     ///
     /// # Errors
@@ -116,6 +166,7 @@ impl Pipe {
                 break;
             }
             let before = state.queued;
+            about_to_block();
             let (next, timed_out) = wait_at_most(&self.room, state, limit);
             state = next;
             if timed_out && state.queued == before {
@@ -124,7 +175,7 @@ impl Pipe {
         }
         let reader = state.push(Bytes::copy_from_slice(piece));
         drop(state);
-        wake(reader);
+        self.wake(reader);
         Ok(())
     }
 
@@ -147,7 +198,7 @@ impl Pipe {
             None
         };
         drop(state);
-        wake(reader);
+        self.wake(reader);
         if let Some(when_taken) = immediate {
             when_taken(Ok(()));
         }
@@ -184,7 +235,7 @@ impl Pipe {
         let reader = state.reader.take();
         drop(state);
         self.room.notify_all();
-        wake(reader);
+        self.wake(reader);
         if let Some(when_taken) = failed {
             when_taken(Err(WriteFailure::Cut));
         }
@@ -240,12 +291,6 @@ impl Pipe {
     }
 }
 
-fn wake(reader: Option<Waker>) {
-    if let Some(waker) = reader {
-        waker.wake();
-    }
-}
-
 /// The reading end, a response body for hyper. Dropping it tells the writers that the client has gone, unless it
 /// has been satisfied.
 pub(crate) struct PipeBody {
@@ -268,14 +313,19 @@ impl PipeBody {
     pub(crate) fn has_ended(&self) -> bool {
         self.pipe.state.lock_anyway().end != End::Open
     }
+
+    /// Waits for the beginning of the answer.
+    pub(crate) fn poll_start(&self, cx: &Context<'_>) -> Poll<Start> {
+        self.pipe.poll_start(cx)
+    }
 }
 
 impl Body for PipeBody {
-    type Data = Bytes;
+    type Data = Chunk;
     type Error = io::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.pipe.poll(cx).map(|next| next.map(|chunk| chunk.map(Frame::data)))
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Chunk>>>> {
+        self.pipe.poll(cx).map(|next| next.map(|chunk| chunk.map(|bytes| Frame::data(Chunk::Bytes(bytes)))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -311,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_finished_pipe_knows_its_size() {
-        let pipe = Arc::new(Pipe::default());
+        let pipe = Arc::new(Pipe::new(None));
         let body = PipeBody::new(Arc::clone(&pipe));
         assert_eq!(body.size_hint().exact(), None);
         pipe.write(b"hello", LIMIT).expect("open");
@@ -322,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_dropped_reader_wakes_and_fails_the_writer() {
-        let pipe = Arc::new(Pipe::default());
+        let pipe = Arc::new(Pipe::new(None));
         let body = PipeBody::new(Arc::clone(&pipe));
         let writer = thread::spawn(move || write_much(&pipe, LIMIT));
         drop(body);
@@ -331,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_satisfied_reader_wakes_the_writer_and_everything_goes_into_the_void() {
-        let pipe = Arc::new(Pipe::default());
+        let pipe = Arc::new(Pipe::new(None));
         let mut body = PipeBody::new(Arc::clone(&pipe));
         let writer = thread::spawn(move || write_much(&pipe, LIMIT));
         body.satisfy();
@@ -341,19 +391,19 @@ mod tests {
 
     #[test]
     fn a_reader_that_takes_nothing_times_the_writer_out() {
-        let pipe = Arc::new(Pipe::default());
+        let pipe = Arc::new(Pipe::new(None));
         let _body = PipeBody::new(Arc::clone(&pipe));
         assert_eq!(write_much(&pipe, Duration::from_millis(10)), Err(WriteFailure::TimedOut));
     }
 
     #[tokio::test]
     async fn a_cut_pipe_delivers_what_it_has_and_then_fails() {
-        let pipe = Arc::new(Pipe::default());
+        let pipe = Arc::new(Pipe::new(None));
         let mut body = PipeBody::new(Arc::clone(&pipe));
         pipe.write(b"part", LIMIT).expect("open");
         pipe.cut();
         let first = body.frame().await.expect("a frame").expect("data");
-        assert_eq!(first.into_data().ok(), Some(Bytes::from_static(b"part")));
+        assert!(matches!(first.into_data(), Ok(Chunk::Bytes(bytes)) if bytes == "part"));
         assert!(body.frame().await.expect("an end").is_err());
     }
 }

@@ -89,23 +89,30 @@ pub(crate) unsafe fn write<T: Copy>(place: *mut T, value: T) -> Result<(), Win32
     Ok(())
 }
 
-/// Copies `value` to `buffer` if `*size` bytes are enough, and sets `*size` to the bytes copied or needed.
+/// Copies the parts of `value` to `buffer` if `*size` bytes are enough, and sets `*size` to the bytes copied or needed.
 ///
 /// # Errors
 /// 87 when `size` is null, 122 when the buffer is null or too small.
 ///
 /// # Safety
 /// * Unless null, `size` points to a readable and writable number, and `buffer` to that many writable bytes.
-pub(crate) unsafe fn answer(value: &[u8], buffer: *mut c_void, size: *mut u32) -> Result<(), Win32Error> {
+pub(crate) unsafe fn answer(value: &[&[u8]], buffer: *mut c_void, size: *mut u32) -> Result<(), Win32Error> {
     // SAFETY: the caller vouches for `size`.
     let room = unsafe { read(size) }?;
-    let needed = u32::try_from(value.len()).map_err(|_| Win32Error::INVALID_PARAMETER)?;
+    let needed = value.iter().map(|part| part.len()).sum::<usize>();
+    let needed = u32::try_from(needed).map_err(|_| Win32Error::INVALID_PARAMETER)?;
     // SAFETY: as above.
     unsafe { write(size, needed) }?;
     if buffer.is_null() || room < needed {
         return Err(Win32Error::INSUFFICIENT_BUFFER);
     }
-    // SAFETY: the buffer has room for `needed` bytes, says the caller; a value of ours cannot overlap it.
-    unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), buffer.cast(), value.len()) };
+    let mut place = buffer.cast::<u8>();
+    for part in value {
+        // SAFETY: the buffer has room for `needed` bytes, says the caller; a value of ours cannot overlap it.
+        unsafe {
+            std::ptr::copy_nonoverlapping(part.as_ptr(), place, part.len());
+            place = place.add(part.len());
+        }
+    }
     Ok(())
 }

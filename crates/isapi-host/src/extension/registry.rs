@@ -37,12 +37,12 @@ impl Registry {
     ///
     /// # Errors
     /// When it cannot be loaded, now or a moment ago.
-    pub(crate) async fn get(&self, path: &Path, executor: &Executor) -> Result<Arc<Extension>, Arc<HostError>> {
+    pub(crate) async fn get(&self, path: &Path, executor: &Arc<Executor>) -> Result<Arc<Extension>, Arc<HostError>> {
         let entry = self.entry(path);
         if let Some(extension) = entry.loaded.get() {
             return Ok(Arc::clone(extension));
         }
-        let (path, executor) = (path.to_owned(), executor.clone());
+        let (path, executor) = (path.to_owned(), Arc::clone(executor));
         // A task of its own: the request that waits may be dropped, the load must not be.
         let attempt = tokio::spawn(async move { entry.load(path, &executor).await });
         attempt.await.unwrap_or_else(|_| Err(Arc::new(HostError::Stopping)))
@@ -93,6 +93,6 @@ async fn load_on_thread(path: PathBuf, executor: &Executor) -> Result<Extension,
         // The receiver is a task that waits for exactly this.
         let _ = sender.send(Extension::load(&path));
     };
-    executor.run(job).map_err(|_| HostError::Busy)?;
+    executor.run_apart(job).map_err(|_| HostError::Busy)?;
     receiver.await.unwrap_or(Err(HostError::Stopping))
 }

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
 use super::win32::Win32Error;
+use crate::executor::about_to_block;
 use crate::options::Timeouts;
 
 /// `uploadReadAheadSize`: the most bytes read before the extension is called.
@@ -92,6 +93,20 @@ impl From<BodyError> for Win32Error {
 }
 
 impl RequestBody {
+    /// No body at all.
+    pub(crate) fn empty() -> Self {
+        RequestBody {
+            read_ahead: Bytes::new(),
+            left_over: Bytes::new(),
+            incoming: None,
+            length: Some(0),
+            received: 0,
+            waited: Duration::ZERO,
+            failed: None,
+            limits: BodyLimits { max_length: 0, idle: Duration::ZERO, min_rate: 0, rate_after: Duration::ZERO },
+        }
+    }
+
     /// Reads the first bytes of a body: all of it, or at least [`READ_AHEAD`] bytes.
     ///
     /// # Errors
@@ -150,7 +165,11 @@ impl RequestBody {
         if buffer.is_empty() {
             return Ok(0);
         }
+        if self.left_over.is_empty() && self.incoming.is_none() && self.failed.is_none() {
+            return Ok(0);
+        }
         while self.left_over.is_empty() {
+            about_to_block();
             match runtime.block_on(self.next())? {
                 Some(data) => self.left_over = data,
                 None => return Ok(0),

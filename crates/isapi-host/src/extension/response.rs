@@ -10,24 +10,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::StatusCode;
-use tokio::sync::oneshot;
 
 use super::chunked::ChunkDecoder;
 use super::framing::{Admitted, Framing};
 use super::implicit_head::{Beginning, recognise};
-use super::pipe::{Pipe, WhenTaken};
+use super::pipe::{Pipe, Start, WhenTaken};
 use super::response_head::{BadHead, BodyFraming, ResponseHead};
 use super::win32::Win32Error;
 use crate::link::Link;
 use crate::lock::LockAnyway;
-
-/// How the answer to the client begins.
-pub(crate) enum Start {
-    /// With this head, and the pipe's bytes as body.
-    Head(Box<ResponseHead>),
-    /// Not at all: the connection closes.
-    Close,
-}
 
 /// The writing side of one response.
 pub(crate) struct Response {
@@ -42,8 +33,8 @@ pub(crate) struct Response {
 
 struct State {
     head: Head,
-    /// Taken when the head goes out. Dropped unused, it makes the service future answer with a 500 of its own.
-    hand_over: Option<oneshot::Sender<Start>>,
+    /// The service future has been told how the answer begins.
+    begun: bool,
     framing: Framing,
     close: bool,
 }
@@ -61,12 +52,11 @@ impl Response {
     pub(crate) fn new(
         pipe: Arc<Pipe>,
         link: Arc<Link>,
-        hand_over: oneshot::Sender<Start>,
         to_head_request: bool,
         send_idle: Duration,
     ) -> Self {
         let state =
-            State { head: Head::Unset(Vec::new()), hand_over: Some(hand_over), framing: Framing::Plain, close: false };
+            State { head: Head::Unset(Vec::new()), begun: false, framing: Framing::Plain, close: false };
         Response { pipe, link, to_head_request, send_idle, state: Mutex::new(state) }
     }
 
@@ -137,7 +127,7 @@ impl Response {
 
     /// Sends the head now if there is one, without waiting for body bytes.
     pub(crate) fn flush_head(&self) {
-        self.state.lock_anyway().hand_over();
+        self.state.lock_anyway().hand_over(&self.pipe);
     }
 
     /// Ends the response in good order. Without a head, `status` is sent with an empty body.
@@ -157,7 +147,7 @@ impl Response {
         } else {
             self.pipe.cut()
         }
-        state.hand_over();
+        state.hand_over(&self.pipe);
     }
 
     /// Ends the response as failed: 500 when nothing has been sent; cut when a part of it has.
@@ -165,10 +155,9 @@ impl Response {
         let mut state = self.state.lock_anyway();
         let unsent = matches!(&state.head, Head::Unset(collected) if collected.is_empty());
         if !unsent {
-            state.hand_over();
+            state.hand_over(&self.pipe);
         }
-        // Dropping the sender makes the service future answer in our stead.
-        let nothing_sent = state.hand_over.take().is_some();
+        let nothing_sent = state.begin(&self.pipe, Start::Failed);
         // An open end would look like a whole response; only a framed one can be known to be whole.
         let whole = !matches!(state.framing, Framing::Plain) && state.framing.is_complete();
         drop(state);
@@ -197,9 +186,7 @@ impl Response {
         self.link.cut();
         let mut state = self.state.lock_anyway();
         state.head = Head::Sent;
-        if let Some(hand_over) = state.hand_over.take() {
-            let _ = hand_over.send(Start::Close);
-        }
+        state.begin(&self.pipe, Start::Close);
     }
 
     /// Whether this response will close the connection, as far as the extension has said.
@@ -235,7 +222,7 @@ impl Response {
                 tracing::warn!(
                     "ISAPI0314 an extension that announced chunked framing wrote malformed chunks; the connection is cut"
                 );
-                state.hand_over();
+                state.hand_over(&self.pipe);
                 drop(state);
                 self.pipe.cut();
                 return Err(error);
@@ -280,16 +267,22 @@ impl State {
         self.head = Head::Held(Box::new(head));
     }
 
-    fn hand_over(&mut self) {
+    fn hand_over(&mut self, pipe: &Pipe) {
         if !matches!(self.head, Head::Held(_)) {
             return;
         }
-        if let (Head::Held(head), Some(hand_over)) =
-            (std::mem::replace(&mut self.head, Head::Sent), self.hand_over.take())
-        {
-            // Nobody receives it when the client has gone; the pipe tells the extension.
-            let _ = hand_over.send(Start::Head(head));
+        if let Head::Held(head) = std::mem::replace(&mut self.head, Head::Sent) {
+            self.begin(pipe, Start::Head(head));
         }
+    }
+
+    /// Tells the service future how the answer begins; `false` when it has been told before.
+    fn begin(&mut self, pipe: &Pipe, start: Start) -> bool {
+        let first = !std::mem::replace(&mut self.begun, true);
+        if first {
+            pipe.begin(start);
+        }
+        first
     }
 
     /// The part of `data` that is body, once the head is known; `None` while it is being collected.

@@ -15,7 +15,7 @@ use std::time::Instant;
 use http::Method;
 use isapi_abi::fence::fence;
 use isapi_abi::httpext::HSE_STATUS_ERROR;
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
 
 use self::ending::Stage;
 use super::completion::Completions;
@@ -24,10 +24,11 @@ use super::library::Extension;
 use super::pipe::Pipe;
 use super::request_body::RequestBody;
 use super::request_facts::RequestFacts;
-use super::response::{Response, Start};
+use super::response::Response;
 use super::sessions::{SESSIONS, SessionId};
 use super::win32::Win32Error;
 use crate::access_log::AccessRecord;
+use crate::executor::EventLoop;
 use crate::host::{Host, Seat};
 use crate::link::Link;
 use crate::lock::LockAnyway;
@@ -45,6 +46,8 @@ pub(crate) struct Session {
     completions: Mutex<Completions>,
     /// The log entry, written when both the session and the client's side have let go of it.
     access: Mutex<Option<Arc<AccessRecord>>>,
+    /// Where the connection lives.
+    event_loop: Option<Arc<EventLoop>>,
     stage: Mutex<Stage>,
     started: Instant,
 }
@@ -57,8 +60,8 @@ pub(crate) struct Parts {
     pub(crate) body: RequestBody,
     pub(crate) pipe: Arc<Pipe>,
     pub(crate) link: Arc<Link>,
-    pub(crate) hand_over: oneshot::Sender<Start>,
-    pub(crate) access: Arc<AccessRecord>,
+    pub(crate) event_loop: Option<Arc<EventLoop>>,
+    pub(crate) access: Option<Arc<AccessRecord>>,
     pub(crate) seat: Seat,
 }
 
@@ -67,18 +70,19 @@ impl Session {
     pub(crate) fn enter(mut parts: Parts) -> Arc<Session> {
         let first_bytes = parts.body.take_first_bytes();
         SESSIONS.enter(|id| {
-            let to_head_request = parts.facts.method == Method::HEAD;
+            let to_head_request = parts.facts.head.method == Method::HEAD;
             let send_idle = parts.host.timeouts.send_idle;
             Session {
                 id,
                 block: ControlBlock::new(id, &parts.facts, &first_bytes),
-                response: Response::new(parts.pipe, parts.link, parts.hand_over, to_head_request, send_idle),
+                response: Response::new(parts.pipe, parts.link, to_head_request, send_idle),
                 host: parts.host,
                 extension: parts.extension,
                 facts: parts.facts,
                 body: Mutex::new(Some(parts.body)),
                 completions: Mutex::default(),
-                access: Mutex::new(Some(parts.access)),
+                access: Mutex::new(parts.access),
+                event_loop: parts.event_loop,
                 stage: Mutex::new(Stage::new(parts.seat)),
                 started: Instant::now(),
             }
@@ -95,19 +99,24 @@ impl Session {
         self.returned(status);
     }
 
-    /// The value of a server variable, with its terminating NUL.
+    /// Gives the value of a server variable, with its terminating NUL, to `take`.
     ///
     /// # Errors
-    /// 1413 when there is none of that name.
-    pub(crate) fn variable(&self, name: &[u8]) -> Result<Vec<u8>, Win32Error> {
-        server_variables::terminated(&self.facts, name).ok_or(Win32Error::INVALID_INDEX)
+    /// 1413 when there is none of that name; what `take` says.
+    pub(crate) fn variable(
+        &self,
+        name: &[u8],
+        take: impl FnOnce(&[&[u8]]) -> Result<(), Win32Error>,
+    ) -> Result<(), Win32Error> {
+        let value = server_variables::value(&self.facts, name).ok_or(Win32Error::INVALID_INDEX)?;
+        take(&[value.as_bytes(), value.terminator()])
     }
 
     /// The next bytes of the body; see [`RequestBody::read`].
     pub(crate) fn read(&self, buffer: &mut [MaybeUninit<u8>]) -> Result<usize, Win32Error> {
         let mut body = self.body.lock_anyway();
         let body = body.as_mut().ok_or(Win32Error::INVALID_PARAMETER)?;
-        body.read(buffer, &self.host.runtime)
+        body.read(buffer, self.runtime()?)
     }
 
     /// Writes body bytes, blocking; see [`Response::write`].
@@ -132,6 +141,19 @@ impl Session {
         &self.response
     }
 
+    /// The extension that has the request in its hands.
+    pub(crate) fn extension(&self) -> &Arc<Extension> {
+        &self.extension
+    }
+
+    /// For native threads that wait for the network.
+    ///
+    /// # Errors
+    /// 87 when the request came over none, which only tests make so.
+    pub(crate) fn runtime(&self) -> Result<&Handle, Win32Error> {
+        self.event_loop.as_deref().map(EventLoop::handle).ok_or(Win32Error::INVALID_PARAMETER)
+    }
+
     /// The host.
     pub(crate) fn host(&self) -> &Arc<Host> {
         &self.host
@@ -139,8 +161,8 @@ impl Session {
 
     /// Module, method and URL, for the log.
     pub(crate) fn describe(&self) -> String {
-        let RequestFacts { method, raw_path, .. } = &self.facts;
-        format!("{} for {method} {raw_path}", self.extension.path().display())
+        let (method, path) = (&self.facts.head.method, self.facts.raw_path());
+        format!("{} for {method} {path}", self.extension.path().display())
     }
 
     /// When the session was created.

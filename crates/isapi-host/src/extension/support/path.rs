@@ -25,5 +25,5 @@ pub(super) unsafe fn map(session: &Session, arguments: Arguments) -> Result<(), 
         session.host().physical_path(&String::from_utf8_lossy(&path)).into_os_string().into_encoded_bytes();
     physical.push(0);
     // SAFETY: as above; what we copy is our own.
-    unsafe { raw::answer(&physical, arguments.buffer, arguments.size) }
+    unsafe { raw::answer(&[&physical], arguments.buffer, arguments.size) }
 }

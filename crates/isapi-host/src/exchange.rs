@@ -1,0 +1,136 @@
+//! One request while it is being answered, and the answers that the host gives itself.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::Full;
+
+use crate::access_log::AccessRecord;
+use crate::body::{ResponseBody, Source};
+use crate::connection::{Peers, Turn};
+use crate::error_page;
+use crate::host::Host;
+use crate::link::Link;
+use crate::server_variables::SERVER_SOFTWARE;
+
+/// The connection is to be closed without an answer.
+#[derive(Debug)]
+pub(crate) struct ConnectionCut;
+
+impl fmt::Display for ConnectionCut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection was cut without an answer")
+    }
+}
+
+impl std::error::Error for ConnectionCut {}
+
+/// The answer to a request, or that there is none.
+pub(crate) type Answered = Result<Response<ResponseBody>, ConnectionCut>;
+
+/// The head of a request, shared by all that outlive the exchange.
+#[derive(Debug)]
+pub(crate) struct RequestHead(pub(crate) http::request::Parts);
+
+impl Deref for RequestHead {
+    type Target = http::request::Parts;
+
+    fn deref(&self) -> &http::request::Parts {
+        &self.0
+    }
+}
+
+/// See the module.
+pub(crate) struct Exchange {
+    pub(crate) host: Arc<Host>,
+    pub(crate) peers: Peers,
+    pub(crate) head: Arc<RequestHead>,
+    /// The log entry, if one is wanted; written when the last holder lets go of it.
+    pub(crate) access: Option<Arc<AccessRecord>>,
+    turn: Turn,
+}
+
+/// Why the host itself answers a request with an error.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) sub_status: u16,
+    pub(crate) detail: &'static str,
+    /// The rest of the request is of no use, so the connection must end.
+    pub(crate) close: bool,
+}
+
+impl Refusal {
+    pub(crate) const fn new(status: StatusCode, sub_status: u16, detail: &'static str) -> Self {
+        Refusal { status, sub_status, detail, close: false }
+    }
+
+    pub(crate) const fn closing(self) -> Self {
+        Refusal { close: true, ..self }
+    }
+}
+
+impl Exchange {
+    /// The exchange over a request whose head has come.
+    pub(crate) fn new(host: &Arc<Host>, peers: Peers, head: http::request::Parts, turn: Turn) -> Self {
+        let head = Arc::new(RequestHead(head));
+        let access = AccessRecord::new(host, Some(&head), peers, Instant::now());
+        Exchange { host: Arc::clone(host), peers, head, access, turn }
+    }
+
+    /// Whether the response has no body because of the request's method.
+    pub(crate) fn is_to_head(&self) -> bool {
+        self.head.method == Method::HEAD
+    }
+
+    /// Answers with a head and what follows it.
+    pub(crate) fn respond(self, mut parts: http::response::Parts, source: Source) -> Response<ResponseBody> {
+        parts.headers.entry(header::SERVER).or_insert(const { HeaderValue::from_static(SERVER_SOFTWARE) });
+        let to_head_request = self.is_to_head();
+        ResponseBody::respond(parts, source, to_head_request, self.access, self.turn)
+    }
+
+    /// The connection that the request came over.
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        self.turn.link()
+    }
+
+    /// Answers with a page that says why not.
+    pub(crate) fn refuse(self, refusal: Refusal) -> Response<ResponseBody> {
+        if let Some(access) = &self.access {
+            access.sub_status(refusal.sub_status);
+        }
+        let mut response = self.page(refusal.status, error_page::error(refusal.status, refusal.detail));
+        if refusal.close {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// Answers with a page of ours.
+    pub(crate) fn page(self, status: StatusCode, page: String) -> Response<ResponseBody> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(error_page::CONTENT_TYPE));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(page.len()));
+        let (mut parts, ()) = Response::new(()).into_parts();
+        (parts.status, parts.headers) = (status, headers);
+        self.respond(parts, Source::Page(Full::new(Bytes::from(page))))
+    }
+
+    /// Sends the client to the same address with a slash behind the path.
+    pub(crate) fn add_slash(self) -> Response<ResponseBody> {
+        // Two slashes in front would name another server.
+        let path = self.head.uri.path().trim_start_matches('/');
+        let query = self.head.uri.query().map_or_else(String::new, |query| format!("?{query}"));
+        let location = format!("/{path}/{query}");
+        let mut response = self.page(StatusCode::MOVED_PERMANENTLY, error_page::moved(&location));
+        if let Ok(location) = HeaderValue::try_from(location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
+}

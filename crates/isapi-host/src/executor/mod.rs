@@ -1,0 +1,131 @@
+//! The seam: on which thread native code runs while the server serves. Nothing else in the host knows.
+//!
+//! Every processor gets an [`EventLoop`], which one thread at a time leads: it drives the network, and between two
+//! rounds of that it runs, on the spot, the requests of handlers that have shown themselves fast ([`Pace`]). When one
+//! of them takes long after all, or is about to block, the lead passes to another thread, so that no connection waits
+//! for it. Handlers that are slow, or not yet known, run on the threads that do not lead ([`Crew`]).
+//!
+//! ```text
+//!  a request ─► fast handler? ─ yes ─► the event loop's leader, between two rounds of I/O
+//!                    └───────── no ──► the crew's queue ─► a thread of the crew
+//! ```
+
+mod crew;
+mod event_loop;
+mod pace;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use self::crew::{Crew, Job};
+pub(crate) use self::crew::about_to_block;
+pub(crate) use self::event_loop::EventLoop;
+pub(crate) use self::pace::Pace;
+
+/// How many threads run native code, and how many requests may wait for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExecutorOptions {
+    /// The most threads that are inside native code at a time; at least one is used.
+    pub max_threads: usize,
+    /// The most requests that wait for a thread; one more is refused with 503.
+    pub max_queue: usize,
+}
+
+impl Default for ExecutorOptions {
+    fn default() -> Self {
+        ExecutorOptions { max_threads: 64, max_queue: 1000 }
+    }
+}
+
+/// The queue is full, or no thread can be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refused;
+
+/// The event loops and the crew.
+pub(crate) struct Executor {
+    crew: Arc<Crew>,
+    loops: Vec<Arc<EventLoop>>,
+    /// Connections are dealt out in turn.
+    next: AtomicUsize,
+}
+
+impl Executor {
+    /// An event loop for each processor; nothing runs yet but what [`Executor::run`] is given.
+    ///
+    /// # Errors
+    /// When the system has no resources for an event loop.
+    pub(crate) fn new(options: ExecutorOptions) -> io::Result<Self> {
+        let options = ExecutorOptions { max_threads: options.max_threads.max(1), ..options };
+        let processors = std::thread::available_parallelism().map_or(1, usize::from).min(options.max_threads);
+        let loops = (0..processors).map(|_| EventLoop::new().map(Arc::new)).collect::<io::Result<Vec<_>>>()?;
+        Ok(Executor { crew: Arc::new(Crew::new(options, processors)), loops, next: AtomicUsize::new(0) })
+    }
+
+    /// Has every event loop led from now on.
+    pub(crate) fn start(&self) {
+        self.crew.watch_over(&self.loops);
+        for event_loop in &self.loops {
+            self.crew.offer_lead(Arc::clone(event_loop));
+        }
+    }
+
+    /// Ends the event loops, and drops what runs on them. Threads inside native code go on until they leave it.
+    pub(crate) fn stop(&self) {
+        self.crew.stop_watching();
+        for event_loop in &self.loops {
+            event_loop.stop();
+        }
+    }
+
+    /// The event loop whose turn it is to get a connection.
+    pub(crate) fn next_loop(&self) -> &Arc<EventLoop> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        &self.loops[turn % self.loops.len()]
+    }
+
+    /// Runs `job`, a new request for a handler of this pace, unless too many wait already.
+    ///
+    /// # Errors
+    /// When the queue is full; the job is dropped unrun.
+    pub(crate) fn run(&self, pace: &Arc<Pace>, job: impl FnOnce() + Send + 'static) -> Result<(), Refused> {
+        let job = Job::new(Some(Arc::clone(pace)), job);
+        if pace.is_fast() && self.crew.has_free_seat()
+            && let Some(event_loop) = EventLoop::current()
+        {
+            event_loop.push(job);
+            return Ok(());
+        }
+        self.crew.admit(job)
+    }
+
+    /// Runs `job` on a thread of the crew, unless too many wait already.
+    ///
+    /// # Errors
+    /// When the queue is full; the job is dropped unrun.
+    pub(crate) fn run_apart(&self, job: impl FnOnce() + Send + 'static) -> Result<(), Refused> {
+        self.crew.admit(Job::new(None, job))
+    }
+
+    /// Runs `job`, the continuation of a request already admitted; it is never refused and goes before new ones.
+    pub(crate) fn resume(&self, job: impl FnOnce() + Send + 'static) {
+        self.crew.resume(Job::new(None, job));
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Runs a job behind the fence and notes how long it took; a panic ends the job, not the thread.
+fn run(job: Job, begin: Instant) -> Instant {
+    isapi_abi::fence::fence((), job.work);
+    let end = Instant::now();
+    if let Some(pace) = job.pace {
+        pace.note(end - begin);
+    }
+    end
+}

@@ -1,0 +1,96 @@
+//! How fast a handler has shown itself, which decides where its next request runs.
+//!
+//! A handler is fast after a run of quick calls. Each call that takes long ends the run, and one that surprises us
+//! while the handler passes for fast makes the run longer that it must show next time. Any thread may note calls.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// A call that takes longer is slow.
+const SLOW: Duration = Duration::from_millis(1);
+/// The run of quick calls that a new handler must show, and the longest that is ever asked for.
+const FIRST_RUN: u32 = 32;
+const LONGEST_RUN: u32 = 1 << 14;
+/// So many times the run without a slow call halves what is asked for.
+const FORGIVEN_AFTER: u32 = 8;
+
+/// The pace of one handler.
+pub(crate) struct Pace {
+    /// Quick calls since the last slow one.
+    quick: AtomicU32,
+    /// The run that makes it fast.
+    wanted: AtomicU32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace { quick: AtomicU32::new(0), wanted: AtomicU32::new(FIRST_RUN) }
+    }
+}
+
+impl Pace {
+    /// Whether the next call is expected to be quick.
+    pub(crate) fn is_fast(&self) -> bool {
+        self.quick.load(Ordering::Relaxed) >= self.wanted.load(Ordering::Relaxed)
+    }
+
+    /// Notes a call. Two threads at once may lose one of their notes, which does no harm.
+    pub(crate) fn note(&self, taken: Duration) {
+        let (quick, wanted) = (self.quick.load(Ordering::Relaxed), self.wanted.load(Ordering::Relaxed));
+        if taken <= SLOW {
+            let forgiven = quick >= wanted.saturating_mul(FORGIVEN_AFTER);
+            if forgiven && wanted > FIRST_RUN {
+                self.wanted.store(wanted / 2, Ordering::Relaxed);
+            }
+            self.quick.store(quick.saturating_add(1), Ordering::Relaxed);
+            return;
+        }
+        if quick >= wanted {
+            self.wanted.store((wanted * 2).min(LONGEST_RUN), Ordering::Relaxed);
+        }
+        self.quick.store(0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quick_calls_until_fast(pace: &Pace) -> u32 {
+        (0..).find(|_| {
+            let fast = pace.is_fast();
+            pace.note(Duration::ZERO);
+            fast
+        })
+        .expect("a handler that is quick for long enough is fast")
+    }
+
+    #[test]
+    fn a_new_handler_is_not_fast_before_it_has_shown_it() {
+        let pace = Pace::default();
+        assert!(!pace.is_fast());
+        assert_eq!(quick_calls_until_fast(&pace), FIRST_RUN);
+    }
+
+    #[test]
+    fn a_slow_call_ends_it_and_a_surprise_asks_for_more() {
+        let pace = Pace::default();
+        quick_calls_until_fast(&pace);
+        pace.note(SLOW * 2);
+        assert!(!pace.is_fast());
+        pace.note(SLOW * 2);
+        assert_eq!(quick_calls_until_fast(&pace), FIRST_RUN * 2, "only the first of the two was a surprise");
+    }
+
+    #[test]
+    fn surprises_are_forgiven_in_time() {
+        let pace = Pace::default();
+        quick_calls_until_fast(&pace);
+        pace.note(SLOW * 2);
+        for _ in 0..=FIRST_RUN * 2 * FORGIVEN_AFTER {
+            pace.note(Duration::ZERO);
+        }
+        pace.note(SLOW * 2);
+        assert_eq!(quick_calls_until_fast(&pace), FIRST_RUN * 2);
+    }
+}

@@ -1,0 +1,268 @@
+//! The bytes of one connection, between hyper and the socket: tells the link what it sees, sends files without reading
+//! them, and lets a client that is still sending notice its answer.
+//!
+//! hyper knows only memory, so a part of a file goes through it as a [`Chunk::File`], whose memory is one static
+//! placeholder; [`Stream`] sees the placeholder where it writes, and has the system send the file instead (`sendfile`).
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+use crate::link::Link;
+use crate::lock::LockAnyway;
+
+/// How long an answered client may take to stop sending.
+const LINGER: Duration = Duration::from_secs(2);
+/// The most of a file that is sent at once.
+const PIECE: usize = 1024 * 1024;
+
+/// Stands for the bytes of a file. Never written, so it takes no memory.
+static PLACEHOLDER: [u8; PIECE] = [0; PIECE];
+
+/// A piece of a body.
+#[derive(Debug)]
+pub(crate) enum Chunk {
+    /// These bytes.
+    Bytes(Bytes),
+    /// So many bytes of the file that [`Files::push`] was given.
+    File(u64),
+}
+
+impl Buf for Chunk {
+    fn remaining(&self) -> usize {
+        match self {
+            Chunk::Bytes(bytes) => bytes.len(),
+            Chunk::File(left) => usize::try_from(*left).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match self {
+            Chunk::Bytes(bytes) => bytes,
+            Chunk::File(_) => &PLACEHOLDER[..self.remaining().min(PIECE)],
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        match self {
+            Chunk::Bytes(bytes) => bytes.advance(count),
+            Chunk::File(left) => *left -= count as u64,
+        }
+    }
+}
+
+/// The parts of files that are on their way through hyper, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Files(Mutex<VecDeque<Range>>);
+
+#[derive(Debug)]
+struct Range {
+    file: Arc<File>,
+    position: u64,
+    left: u64,
+}
+
+impl Files {
+    /// Announces `length` bytes of `file` from `position` on; the chunk is to be given to hyper next.
+    pub(crate) fn push(&self, file: Arc<File>, position: u64, length: u64) -> Chunk {
+        self.0.lock_anyway().push_back(Range { file, position, left: length });
+        Chunk::File(length)
+    }
+}
+
+/// What a connection is made over.
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Has the client see a reset when the socket is dropped.
+    fn reset_on_close(&self) {}
+
+    /// Sends at most `length` bytes of `file` from `position` on.
+    fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        position: u64,
+        length: usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = vec![0; length.min(64 * 1024)];
+        let count = read_at(file, &mut buffer, position)?;
+        Pin::new(self).poll_write(cx, &buffer[..count])
+    }
+}
+
+impl Socket for TcpStream {
+    fn reset_on_close(&self) {
+        if let Err(error) = self.set_zero_linger() {
+            tracing::debug!("a connection cannot be reset: {error}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        position: u64,
+        length: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.poll_write_ready(cx))?;
+            let mut position = position;
+            let sent = self.try_io(tokio::io::Interest::WRITABLE, || {
+                rustix::fs::sendfile(&*self, file, Some(&mut position), length).map_err(io::Error::from)
+            });
+            match sent {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                sent => return Poll::Ready(sent),
+            }
+        }
+    }
+}
+
+/// Reads at a position without moving the file's own.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_at(file, buffer, position);
+    #[cfg(windows)]
+    return std::os::windows::fs::FileExt::seek_read(file, buffer, position);
+}
+
+/// See the module.
+pub(crate) struct Stream<S: Socket> {
+    socket: S,
+    link: Arc<Link>,
+    linger_limit: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S: Socket> Stream<S> {
+    pub(crate) fn new(socket: S, link: Arc<Link>) -> Self {
+        Stream { socket, link, linger_limit: None }
+    }
+
+    fn note<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.link.write_waits(result.is_pending());
+        result
+    }
+}
+
+impl<S: Socket> Stream<S> {
+    /// Sends the next bytes of the file that the placeholder stands for.
+    fn poll_write_file(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
+        let mut files = self.link.files().0.lock_anyway();
+        let Some(range) = files.front_mut() else {
+            return Poll::Ready(Err(io::Error::other("a file was announced that is not there")));
+        };
+        let length = usize::try_from(range.left).unwrap_or(usize::MAX).min(length);
+        let sent = ready!(self.socket.poll_send_file(cx, &range.file, range.position, length))?;
+        if sent == 0 && length > 0 {
+            // It is shorter than it was; the client has been promised more.
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        }
+        range.position += sent as u64;
+        range.left -= sent as u64;
+        if range.left == 0 {
+            files.pop_front();
+        }
+        Poll::Ready(Ok(sent))
+    }
+
+    /// Reads over what the client still sends, until it closes or the time is over. Closing a socket with unread
+    /// bytes resets the connection, and a reset can overtake the answer that was just sent.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let limit = self.linger_limit.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        if limit.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut scratch = [0; 8192];
+        for _ in 0..64 {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+        // A fast sender must not keep the task from its limit, nor other tasks from the thread.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+fn is_placeholder(buffer: &[u8]) -> bool {
+    std::ptr::eq(buffer.as_ptr(), PLACEHOLDER.as_ptr())
+}
+
+impl<S: Socket> AsyncRead for Stream<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut this.socket).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            this.link.bytes_came();
+        }
+        result
+    }
+}
+
+impl<S: Socket> AsyncWrite for Stream<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = if is_placeholder(buffer) {
+            this.poll_write_file(cx, buffer.len())
+        } else {
+            Pin::new(&mut this.socket).poll_write(cx, buffer)
+        };
+        this.note(result)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = match buffers.iter().position(|buffer| is_placeholder(buffer)) {
+            Some(0) => this.poll_write_file(cx, buffers[0].len()),
+            Some(place) => Pin::new(&mut this.socket).poll_write_vectored(cx, &buffers[..place]),
+            None => Pin::new(&mut this.socket).poll_write_vectored(cx, buffers),
+        };
+        this.note(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        // Always, since hyper would otherwise copy the placeholder.
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.socket).poll_flush(cx);
+        this.note(result)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.linger_limit.is_none() {
+            ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+        }
+        if this.link.had_body() {
+            ready!(this.poll_linger(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: Socket> Drop for Stream<S> {
+    fn drop(&mut self) {
+        if self.link.is_reset() {
+            self.socket.reset_on_close();
+        }
+    }
+}
