@@ -41,23 +41,29 @@ class Extension(ThreadPoolExtension):
     """Takes a form."""
 
     def Dispatch(self, ecb: isapi.EXTENSION_CONTROL_BLOCK) -> None:
-        """Show the form, or what it was filled in with."""
+        """Answer, and finish the request."""
         try:
-            if ecb.Method == b"POST":
-                take(ecb)
-            else:
-                respond(ecb, 200, PAGE, {"Content-Type": "text/html; charset=utf-8"})
-        except request.RequestError as error:
-            respond(ecb, error.status, f"{error}\n")
+            answer(ecb)
         except ExtensionError:
             # The client has gone.
             ecb.DoneWithSession(isapicon.HSE_STATUS_ERROR)
-            return
-        ecb.DoneWithSession()
+        else:
+            ecb.DoneWithSession()
 
 
 def __ExtensionFactory__() -> Extension:
     return Extension()
+
+
+def answer(ecb: isapi.EXTENSION_CONTROL_BLOCK) -> None:
+    """Show the form, or what it was filled in with."""
+    if ecb.Method != b"POST":
+        respond(ecb, 200, PAGE, {"Content-Type": "text/html; charset=utf-8"})
+        return
+    try:
+        take(ecb)
+    except request.RequestError as error:
+        respond(ecb, error.status, f"{error}\n")
 
 
 def take(ecb: isapi.EXTENSION_CONTROL_BLOCK) -> None:

@@ -172,5 +172,20 @@ def test_libraries_and_scripts_are_served_side_by_side(serve: Servers, library: 
     assert entries(server.get("/book")) == [("n", "t")]
 
 
+def test_library_that_was_built_anew_is_served_by_reload(serve: Servers, library: Path) -> None:
+    server = serve(library, "--reload")
+    assert sign(server, "n", "t").status == 303
+    built, place = serve.directory / "fresh", serve.directory / library.name
+    built.write_bytes(place.read_bytes())
+    built.replace(place)
+    # Its book is empty again.
+    wait_until(lambda: is_empty(server.get("/")), "the server has started anew", 20)
+    server.wait_for_log(rf"{library.name} has changed: restarting")
+
+
+def is_empty(page: Response) -> bool:
+    return page.status == 200 and not entries(page)
+
+
 def sign_at(server: ServerProcess, path: str) -> Response:
     return server.request("POST", path, b"name=n&text=t", FORM)
