@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import test_documentation as documentation
 from conftest import Servers
 from probe_client import Probe, Raised, Value, parse
 from raising import simple
@@ -248,3 +249,17 @@ def test_respond_keeps_the_connection(serve: Servers) -> None:
             answer = receive_until(connection, "\r\n\r\nü".encode()).lower()
             assert answer.startswith(b"http/1.1 201 created\r\n") and b"\r\nx-a: b\r\n" in answer
             assert b"\r\ncontent-length: 2\r\n" in answer and b"charset=utf-8" in answer
+
+
+def test_examples_of_the_guide_work(serve: Servers) -> None:
+    examples = documentation.examples(documentation.GUIDE)
+    prelude = "".join(text for text in examples if "def answer(" in text or "def countdown(" in text)
+    server = serve(
+        simple("answer(ecb) if ecb.Method == b'POST' else countdown(ecb)\nreturn 1", prelude=prelude)
+    )
+    assert server.get("/").text == "3\n2\n1\n"
+    headers = {**MULTIPART, "Accept-Language": "de", "Cookie": "session=7"}
+    answer = server.request("POST", "/?page=3", UPLOAD.replace(b'"note"', b'"name"'), headers)
+    assert answer.text == f"l\xfcne 1\r\nline 2 ['\xfc.bin: {len(BINARY)}'] de 3 7\n"
+    assert answer.headers["Set-Cookie"] == "session=1; HttpOnly"
+    assert server.request("POST", "/", b"x", {"Content-Type": "text/plain"}).status == 415
