@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import re
 import shutil
 import subprocess
@@ -111,6 +112,37 @@ def test_upload_measures_a_chunked_body(samples: ServerProcess) -> None:
         "PUT", "/upload/", (body[start : start + 9999] for start in range(0, len(body), 9999))
     )
     assert response.text == f"size {len(body)}\nsha256 {hashlib.sha256(body).hexdigest()}\n"
+
+
+def test_form_shows_itself_and_says_what_came(samples: ServerProcess) -> None:
+    assert b'enctype="multipart/form-data"' in samples.get("/form/").body
+    files = {"tiny": b"\0", "large & <b>": bytes(range(256)) * 4000}
+    parts = [b'name="name"\r\n\r\n' + "Zoë <i>".encode()]
+    parts += [f'name="file"; filename="{name}"\r\n\r\n'.encode() + data for name, data in files.items()]
+    body = b"".join(b"--x\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts)
+    answer = samples.request(
+        "POST", "/form/", body + b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
+    )
+    lines = ["<p>Hello Zoë &lt;i&gt;.</p>"]
+    for name, data in files.items():
+        digest = hashlib.sha256(data).hexdigest()
+        lines.append(f"<p>{html.escape(name)}: {len(data)} bytes, SHA-256 {digest}</p>")
+    assert answer.status == 200 and answer.text.splitlines()[2:] == lines
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "content_type"),
+    [
+        (400, b"nonsense", "multipart/form-data; boundary=x"),
+        (413, b"name=" + b"x" * 10_001, "application/x-www-form-urlencoded"),
+        (415, b"{}", "application/json"),
+    ],
+)
+def test_form_refuses_what_is_none(
+    samples: ServerProcess, status: int, body: bytes, content_type: str
+) -> None:
+    answer = samples.request("POST", "/form/", body, {"Content-Type": content_type})
+    assert answer.status == status and "form" in answer.text
 
 
 def test_transmit_file_sends_its_own_source(samples: ServerProcess, folder: Path) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from package_under_test import run_python
 
-MODULES = "pyisapi, pyisapi.simple, pyisapi.isapicon, pyisapi.threaded_extension, pyisapi.install"
+MODULES = (
+    "pyisapi, pyisapi.simple, pyisapi.isapicon, pyisapi.threaded_extension, pyisapi.install, "
+    "pyisapi.request, pyisapi.response"
+)
 OLD_NAMES = "isapi, isapi.simple, isapi.isapicon, isapi.threaded_extension, isapi.install"
 
 OBSERVE = f"""

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::error::CliError;
+use crate::placing::is_python;
 
 /// A script or library and the URL path below which it answers everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl FromStr for Mount {
     }
 }
 
-/// One script at `/`, or each script of a folder at `/NAME`, in the order of their names.
+/// One script or library at `/`, or each script of a folder at `/NAME`, in the order of their names.
 pub fn mounts(path: &Path) -> Result<Vec<Mount>, CliError> {
     let absolute = fs::canonicalize(path).map_err(|error| CliError::script(path, error))?;
     if !absolute.is_dir() {
@@ -53,7 +54,7 @@ fn scripts_in(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     let mut scripts = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|ending| ending == "py") && defines_factory(&path) {
+        if is_python(&path) && defines_factory(&path) {
             scripts.push(path);
         }
     }

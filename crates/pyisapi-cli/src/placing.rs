@@ -9,13 +9,18 @@ use crate::error::CliError;
 /// The library that serves `script`: the loader beside a Python script, or the script itself when it is a library.
 pub fn library_for(script: &Path) -> Result<PathBuf, CliError> {
     let script = fs::canonicalize(script).map_err(|error| CliError::script(script, error))?;
-    if script.extension().is_none_or(|ending| ending != "py") {
+    if !is_python(&script) {
         return Ok(script);
     }
     let name = script.file_stem().unwrap_or_default().to_string_lossy();
     let library = script.with_file_name(format!("_{name}{}", std::env::consts::DLL_SUFFIX));
     place(&template()?, &library).map_err(|source| CliError::Placing { place: library.clone(), source })?;
     Ok(library)
+}
+
+/// Whether `path` is served through a loader. Whatever else is named is taken for an ISAPI library.
+pub fn is_python(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "py")
 }
 
 /// The loader of the installed package, as its Python entry point names it.

@@ -19,11 +19,11 @@ use crate::stopping::StopSignals;
 /// The options of `serve`.
 #[derive(Args, Debug, Clone)]
 pub struct ServeArguments {
-    /// A script (served at /), or a folder whose scripts are each served at /NAME.
-    #[arg(value_name = "SCRIPT|FOLDER")]
+    /// A script or an ISAPI library (served at /), or a folder whose scripts are each served at /NAME.
+    #[arg(value_name = "SCRIPT|LIBRARY|FOLDER")]
     pub path: Option<PathBuf>,
     /// Serve a script or an ISAPI library below a URL path; may be repeated.
-    #[arg(long, value_name = "/PREFIX=SCRIPT")]
+    #[arg(long, value_name = "/PREFIX=SCRIPT|LIBRARY")]
     pub mount: Vec<Mount>,
     /// The name or address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
@@ -40,7 +40,7 @@ pub struct ServeArguments {
     /// How log records look.
     #[arg(long, value_enum, default_value_t)]
     pub log_format: LogFormat,
-    /// Restart when a script changes.
+    /// Restart when a script changes, or a library that was named.
     #[arg(long)]
     pub reload: bool,
     /// Write a W3C extended access log; - is standard output.

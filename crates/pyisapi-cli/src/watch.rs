@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::address;
 use crate::error::CliError;
+use crate::placing::is_python;
 use crate::serve::ServeArguments;
 use crate::stand_in;
 use crate::stopping::StopSignals;
@@ -33,13 +34,42 @@ enum Wake {
     Exited(String),
 }
 
+/// What a restart is for: Python files below the folders of what is served, and the libraries named. Other
+/// libraries are left alone, because the server itself puts loaders there.
+struct Watched {
+    folders: BTreeSet<PathBuf>,
+    libraries: BTreeSet<PathBuf>,
+}
+
+impl Watched {
+    fn of(arguments: &ServeArguments) -> Result<Self, CliError> {
+        let (mut folders, mut libraries) = (BTreeSet::new(), BTreeSet::new());
+        for mount in arguments.mounts()? {
+            let served = std::fs::canonicalize(&mount.script).map_err(|error| CliError::script(mount.script, error))?;
+            folders.insert(served.parent().unwrap_or(Path::new("/")).to_owned());
+            if !is_python(&served) {
+                libraries.insert(served);
+            }
+        }
+        Ok(Self { folders, libraries })
+    }
+
+    /// The first path of an event that changes the contents of what counts.
+    fn changed(&self, event: notify::Event) -> Option<PathBuf> {
+        if matches!(event.kind, EventKind::Access(_)) {
+            return None;
+        }
+        event.paths.into_iter().find(|path| is_python(path) || self.libraries.contains(path))
+    }
+}
+
 /// Runs the server as a child and restarts it whenever a script changes, until asked to stop.
 #[cfg(unix)]
 pub fn serve_and_reload(arguments: &ServeArguments) -> Result<ExitCode, CliError> {
-    let folders = watched_folders(arguments)?;
+    let watched = Watched::of(arguments)?;
     let listener = address::bind(&arguments.host, arguments.port)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Spawn)?;
-    runtime.block_on(supervise(&listener, &folders))
+    runtime.block_on(supervise(&listener, watched))
 }
 
 #[cfg(not(unix))]
@@ -48,22 +78,15 @@ pub fn serve_and_reload(arguments: &ServeArguments) -> Result<ExitCode, CliError
     Err(CliError::Spawn(std::io::Error::new(std::io::ErrorKind::Unsupported, "--reload needs Unix in this version")))
 }
 
-fn watched_folders(arguments: &ServeArguments) -> Result<BTreeSet<PathBuf>, CliError> {
-    let folder = |script: &Path| {
-        let script = std::fs::canonicalize(script).map_err(|error| CliError::script(script, error))?;
-        Ok(script.parent().unwrap_or(Path::new("/")).to_owned())
-    };
-    arguments.mounts()?.iter().map(|mount| folder(&mount.script)).collect()
-}
-
-async fn supervise(listener: &TcpListener, folders: &BTreeSet<PathBuf>) -> Result<ExitCode, CliError> {
+async fn supervise(listener: &TcpListener, watched: Watched) -> Result<ExitCode, CliError> {
     let (sender, mut changes) = unbounded_channel();
+    let folders = watched.folders.clone();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let changed = event.ok().and_then(changed_script);
+        let changed = event.ok().and_then(|event| watched.changed(event));
         // The receiver is gone only when the process is about to end.
         changed.map(|path| sender.send(path).ok());
     })?;
-    for folder in folders {
+    for folder in &folders {
         watcher.watch(folder, RecursiveMode::Recursive)?;
     }
     let mut stop = StopSignals::receive()?;
@@ -91,14 +114,6 @@ async fn supervise(listener: &TcpListener, folders: &BTreeSet<PathBuf>) -> Resul
             }
         }
     }
-}
-
-/// The first Python file of an event that changes contents.
-fn changed_script(event: notify::Event) -> Option<PathBuf> {
-    if matches!(event.kind, EventKind::Access(_)) {
-        return None;
-    }
-    event.paths.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "py"))
 }
 
 async fn settle(changes: &mut UnboundedReceiver<PathBuf>) {
