@@ -1,0 +1,63 @@
+//! All samples of a case, by server, and how the servers compare.
+
+use super::case::Case;
+use super::product::Product;
+use super::statistics::{Sample, Spread};
+
+/// What the rounds of a case have shown.
+pub struct Outcome {
+    pub case: &'static Case,
+    /// In the case's order of servers; a sample for each round.
+    pub rows: Vec<(Product, Vec<Sample>)>,
+}
+
+impl Outcome {
+    /// A case that has not been measured yet.
+    pub fn of(case: &'static Case) -> Self {
+        Self { case, rows: case.products.iter().map(|product| (*product, Vec::new())).collect() }
+    }
+
+    /// The server's rate; nothing if it does not take part.
+    pub fn rate(&self, product: Product) -> Option<f64> {
+        let (_, samples) = self.rows.iter().find(|(found, _)| *found == product)?;
+        Some(Spread::of(samples, |sample| sample.rate).median)
+    }
+
+    /// How many times another's rate the server's is.
+    pub fn ratio(&self, product: Product, other: Product) -> Option<f64> {
+        Some(self.rate(product)? / self.rate(other)?)
+    }
+}
+
+#[cfg(test)]
+pub mod made_up {
+    use super::super::case::CASES;
+    use super::*;
+
+    /// The first case with these median rates, each also seen at half and double speed.
+    pub fn outcome(rates: &[(Product, f64)]) -> Outcome {
+        let sample = |rate: f64| Sample {
+            rate,
+            cpu: 0.5 / rate,
+            busy: 0.5,
+            latency: [0.0002, 0.0015, 0.25],
+            resident_bytes: 2.5e7,
+        };
+        let rows =
+            rates.iter().map(|(product, rate)| (*product, vec![sample(*rate), sample(rate / 2.0), sample(rate * 2.0)]));
+        Outcome { case: &CASES[0], rows: rows.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::made_up::outcome;
+    use super::*;
+
+    #[test]
+    fn ratios_are_those_of_the_medians() {
+        let outcome = outcome(&[(Product::Simple, 300.0), (Product::Granian, 200.0)]);
+        assert_eq!(outcome.ratio(Product::Simple, Product::Granian), Some(1.5));
+        assert_eq!(outcome.ratio(Product::Simple, Product::Nginx), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! From runs to figures: what one run says, and the median and the spread of several.
+
+use super::case::{Case, Kind};
+use super::load::Load;
+use super::processes::Usage;
+
+/// One server, one case, one round.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// In the case's unit.
+    pub rate: f64,
+    /// CPU seconds of the whole server for one request.
+    pub cpu: f64,
+    /// How many cores the server kept busy; below 1 the client was what limited it.
+    pub busy: f64,
+    /// Seconds: p50, p99, p99.9.
+    pub latency: [f64; 3],
+    pub resident_bytes: f64,
+}
+
+impl Sample {
+    /// `before` and `after` are the server's usage around the load.
+    pub fn new(case: &Case, load: &Load, before: Usage, after: Usage) -> Self {
+        let cpu = after.cpu_seconds - before.cpu_seconds;
+        // Of large files many are unfinished at the end; their bytes were work too.
+        let requests = match case.kind {
+            Kind::File => load.bytes as f64 / case.bytes as f64,
+            _ => load.requests as f64,
+        };
+        let amount = if case.kind == Kind::File { load.bytes as f64 / 1e6 } else { requests };
+        Self {
+            rate: amount / load.seconds,
+            cpu: cpu / requests,
+            busy: cpu / load.seconds,
+            latency: load.latency,
+            resident_bytes: after.resident_bytes as f64,
+        }
+    }
+}
+
+/// The median of some numbers, and their extremes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    pub median: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Spread {
+    /// Of one figure of all samples; not a number when there is none.
+    pub fn of(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> Self {
+        let mut numbers: Vec<f64> = samples.iter().map(figure).collect();
+        numbers.sort_by(f64::total_cmp);
+        let at = |place: usize| numbers.get(place).copied().unwrap_or(f64::NAN);
+        let middle = (at(numbers.len().saturating_sub(1) / 2) + at(numbers.len() / 2)) / 2.0;
+        Self { median: middle, low: at(0), high: at(numbers.len().saturating_sub(1)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::case::CASES;
+    use super::*;
+
+    fn sample(rate: f64) -> Sample {
+        Sample { rate, cpu: 0.0, busy: 0.0, latency: [0.0; 3], resident_bytes: 0.0 }
+    }
+
+    fn usage(cpu_seconds: f64) -> Usage {
+        Usage { cpu_seconds, resident_bytes: 1000 }
+    }
+
+    #[test]
+    fn the_middle_and_the_ends() {
+        let spread = |rates: &[f64]| Spread::of(&rates.iter().copied().map(sample).collect::<Vec<_>>(), |s| s.rate);
+        assert_eq!(spread(&[5.0, 1.0, 3.0]), Spread { median: 3.0, low: 1.0, high: 5.0 });
+        assert_eq!(spread(&[4.0, 1.0]), Spread { median: 2.5, low: 1.0, high: 4.0 });
+        assert!(spread(&[]).median.is_nan());
+    }
+
+    #[test]
+    fn a_saturated_core_is_one_second_a_second() {
+        let load = Load { requests: 1000, bytes: 20000, seconds: 2.0, latency: [0.1, 0.2, 0.3] };
+        let found = Sample::new(&CASES[0], &load, usage(3.0), usage(5.0));
+        assert_eq!((found.rate, found.cpu, found.busy), (500.0, 0.002, 1.0));
+        assert_eq!((found.latency, found.resident_bytes), ([0.1, 0.2, 0.3], 1000.0));
+    }
+
+    #[test]
+    fn of_a_large_file_the_unfinished_answers_count_too() {
+        let file = CASES.iter().find(|case| case.kind == Kind::File).expect("there is one");
+        let load = Load { requests: 2, bytes: 250_000_000, seconds: 1.0, latency: [0.0; 3] };
+        let found = Sample::new(file, &load, usage(0.0), usage(0.5));
+        assert_eq!((found.rate, found.cpu, found.busy), (250.0, 0.2, 0.5));
+    }
+}
