@@ -1,7 +1,7 @@
 //! What is asked of the servers, and which of them are asked.
 
 use super::product::Product::{
-    self, Granian, Gunicorn, Native, Nginx, Pool, Simple, StaticFile, TransmitFile, Waitress,
+    self, Granian, Gunicorn, Native, Nginx, NginxCopying, Pool, Simple, StaticFile, TransmitFile, Waitress,
 };
 
 /// Every answer is as much of this line, over and over, as its size says (`bench/answer.py`, `bench/load.lua`).
@@ -71,7 +71,7 @@ pub const CASES: [Case; 5] = [
         kind: Kind::File,
         bytes: 100_000_000,
         connections: 4,
-        products: &[TransmitFile, StaticFile, Nginx],
+        products: &[TransmitFile, StaticFile, Nginx, NginxCopying],
     },
 ];
 

@@ -39,7 +39,7 @@ impl Launcher {
             Product::Granian => self.granian(case, port),
             Product::Gunicorn => self.gunicorn(case, port),
             Product::Waitress => self.waitress(case, port),
-            Product::Nginx => self.nginx(case, port)?,
+            Product::Nginx | Product::NginxCopying => self.nginx(product, case, port)?,
             ours => self.pyisapi(ours, case, port)?,
         };
         command.env("BENCH_BYTES", case.bytes.to_string()).stdout(Stdio::null()).stderr(File::create(&log)?);
@@ -85,29 +85,35 @@ impl Launcher {
         command
     }
 
-    fn nginx(&self, case: &Case, port: u16) -> Result<Command, Error> {
-        let config = self.work.join(format!("nginx-{}.conf", case.name));
-        fs::write(&config, self.nginx_config(case, port)?)?;
+    fn nginx(&self, product: Product, case: &Case, port: u16) -> Result<Command, Error> {
+        let base = self.work.join(format!("{}-{product:?}", case.name));
+        let (config, pid) = (base.with_extension("conf"), base.with_extension("pid"));
+        let answer = self.nginx_answer(product, case)?;
+        // The worker of a root's nginx would be another user, who may not see our files.
+        let user = if fs::metadata("/proc/self")?.uid() == 0 { "user root;" } else { "" };
+        let text = format!(
+            "daemon off; worker_processes 1; {user} error_log stderr; pid {};\n\
+             events {{ worker_connections 1024; }}\n\
+             http {{ access_log off; keepalive_requests 100000000;\n\
+             server {{ listen 127.0.0.1:{port}; location / {{ {answer} }} }} }}\n",
+            pid.display()
+        );
+        fs::write(&config, text)?;
         let mut command = pinned(&nginx_program());
         command.arg("-e").arg("stderr").arg("-c").arg(&config);
         Ok(command)
     }
 
-    fn nginx_config(&self, case: &Case, port: u16) -> Result<String, Error> {
-        let answer = match case.name {
-            "hello" => "default_type text/plain; return 200 'Hello, world!\\n';".to_owned(),
-            _ => format!("root {}; sendfile on; tcp_nopush on;", self.folder_of_answer(case)?.display()),
+    /// What the others have in memory nginx reads from a small file, faster without sendfile.
+    fn nginx_answer(&self, product: Product, case: &Case) -> Result<String, Error> {
+        if case.name == "hello" {
+            return Ok("default_type text/plain; return 200 'Hello, world!\\n';".to_owned());
+        }
+        let sending = match (case.kind, product) {
+            (Kind::File, Product::Nginx) => "sendfile on; tcp_nopush on;",
+            _ => "sendfile off; output_buffers 2 512k;",
         };
-        // The worker of a root's nginx would be another user, who may not see our files.
-        let user = if fs::metadata("/proc/self")?.uid() == 0 { "user root;" } else { "" };
-        Ok(format!(
-            "daemon off; worker_processes 1; {user} error_log stderr; pid {folder}/nginx-{name}.pid;\n\
-             events {{ worker_connections 1024; }}\n\
-             http {{ access_log off; keepalive_requests 100000000;\n\
-             server {{ listen 127.0.0.1:{port}; location / {{ {answer} }} }} }}\n",
-            folder = self.work.display(),
-            name = case.name,
-        ))
+        Ok(format!("root {}; {sending}", self.folder_of_answer(case)?.display()))
     }
 
     fn peer(&self, program: &str) -> Command {

@@ -17,15 +17,28 @@ impl Outcome {
         Self { case, rows: case.products.iter().map(|product| (*product, Vec::new())).collect() }
     }
 
-    /// The server's rate; nothing if it does not take part.
-    pub fn rate(&self, product: Product) -> Option<f64> {
-        let (_, samples) = self.rows.iter().find(|(found, _)| *found == product)?;
-        Some(Spread::of(samples, |sample| sample.rate).median)
+    /// How many times another's median rate the server's is; nothing if either does not take part.
+    pub fn rate_ratio(&self, product: Product, other: Product) -> Option<f64> {
+        self.ratio(product, other, |sample| sample.rate)
     }
 
-    /// How many times another's rate the server's is.
-    pub fn ratio(&self, product: Product, other: Product) -> Option<f64> {
-        Some(self.rate(product)? / self.rate(other)?)
+    /// The same of the CPU time for a request: below 1 is better.
+    pub fn cpu_ratio(&self, product: Product, other: Product) -> Option<f64> {
+        self.ratio(product, other, |sample| sample.cpu)
+    }
+
+    /// Whether the server takes part.
+    pub fn has(&self, product: Product) -> bool {
+        self.rows.iter().any(|(found, _)| *found == product)
+    }
+
+    fn ratio(&self, product: Product, other: Product, figure: fn(&Sample) -> f64) -> Option<f64> {
+        Some(self.median(product, figure)? / self.median(other, figure)?)
+    }
+
+    fn median(&self, product: Product, figure: fn(&Sample) -> f64) -> Option<f64> {
+        let (_, samples) = self.rows.iter().find(|(found, _)| *found == product)?;
+        Some(Spread::of(samples, figure).median)
     }
 }
 
@@ -57,7 +70,8 @@ mod tests {
     #[test]
     fn ratios_are_those_of_the_medians() {
         let outcome = outcome(&[(Product::Simple, 300.0), (Product::Granian, 200.0)]);
-        assert_eq!(outcome.ratio(Product::Simple, Product::Granian), Some(1.5));
-        assert_eq!(outcome.ratio(Product::Simple, Product::Nginx), None);
+        assert_eq!(outcome.rate_ratio(Product::Simple, Product::Granian), Some(1.5));
+        assert_eq!(outcome.cpu_ratio(Product::Granian, Product::Simple), Some(1.5));
+        assert_eq!(outcome.rate_ratio(Product::Simple, Product::Nginx), None);
     }
 }

@@ -12,6 +12,8 @@ pub enum Product {
     Gunicorn,
     Waitress,
     Nginx,
+    /// Without sendfile: the bytes pass through the process, as they do in all others.
+    NginxCopying,
 }
 
 impl Product {
@@ -27,11 +29,12 @@ impl Product {
             Self::Gunicorn => "gunicorn (gthread)",
             Self::Waitress => "waitress",
             Self::Nginx => "nginx",
+            Self::NginxCopying => "nginx, sendfile off",
         }
     }
 
     /// Whether it is ours.
     pub fn is_ours(self) -> bool {
-        !matches!(self, Self::Granian | Self::Gunicorn | Self::Waitress | Self::Nginx)
+        !matches!(self, Self::Granian | Self::Gunicorn | Self::Waitress | Self::Nginx | Self::NginxCopying)
     }
 }

@@ -9,7 +9,7 @@ const MEASURES: [(Product, &str); 2] = [(Product::Granian, "× Granian"), (Produ
 
 /// A row for each server; ratios only against those that take part.
 pub fn markdown(outcome: &Outcome) -> String {
-    let measures: Vec<_> = MEASURES.iter().filter(|(product, _)| outcome.rate(*product).is_some()).collect();
+    let measures: Vec<_> = MEASURES.iter().filter(|(product, _)| outcome.has(*product)).collect();
     let mut head = vec!["server".to_owned(), format!("{} (min … max)", outcome.case.unit())];
     head.extend(measures.iter().map(|(_, title)| (*title).to_owned()));
     head.extend(["CPU per request (min … max)", "cores busy", "p50", "p99", "p99.9", "memory"].map(str::to_owned));
@@ -61,7 +61,7 @@ fn line(cells: &[String]) -> String {
 }
 
 fn ratio(outcome: &Outcome, product: Product, other: Product) -> String {
-    outcome.ratio(product, other).map_or(String::new(), |ratio| format!("{ratio:.2}"))
+    outcome.rate_ratio(product, other).map_or(String::new(), |ratio| format!("{ratio:.2}"))
 }
 
 fn with_ends(spread: Spread, shown: fn(f64) -> String) -> String {

@@ -27,19 +27,21 @@ const TARGETS: [Target; 9] = [
     target("file", StaticFile, 0.9, Nginx),
 ];
 
-/// A table of all targets.
+/// A table of all targets, which are about rates; what a request costs stands beside them.
 pub fn table(outcomes: &[Outcome]) -> String {
     let rows: String = TARGETS.iter().map(|target| row(target, outcomes)).collect();
-    format!("| case | server | target | measured | met |\n|---|---|---|---|---|\n{rows}")
+    format!("| case | server | target | rate | met | CPU per request |\n|---|---|---|---|---|---|\n{rows}")
 }
 
 fn row(target: &Target, outcomes: &[Outcome]) -> String {
-    let outcome = outcomes.iter().find(|outcome| outcome.case.name == target.case);
-    let ratio = outcome.and_then(|outcome| outcome.ratio(target.product, target.other));
-    let measured = ratio.map_or("not measured".to_owned(), |ratio| format!("{ratio:.2} ×"));
-    let met = ratio.map_or("", |ratio| if ratio >= target.factor { "yes" } else { "**no**" });
     let Target { case, product, factor, other } = target;
-    format!("| {case} | {} | ≥ {factor:.1} × {} | {measured} | {met} |\n", product.name(), other.name())
+    let outcome = outcomes.iter().find(|outcome| outcome.case.name == *case);
+    let rate = outcome.and_then(|outcome| outcome.rate_ratio(*product, *other));
+    let cpu = outcome.and_then(|outcome| outcome.cpu_ratio(*product, *other));
+    let shown = |ratio: Option<f64>| ratio.map_or("not measured".to_owned(), |ratio| format!("{ratio:.2} ×"));
+    let met = rate.map_or("", |rate| if rate >= *factor { "yes" } else { "**no**" });
+    let (name, other) = (product.name(), other.name());
+    format!("| {case} | {name} | ≥ {factor:.1} × {other} | {} | {met} | {} |\n", shown(rate), shown(cpu))
 }
 
 #[cfg(test)]
@@ -50,8 +52,13 @@ mod tests {
     #[test]
     fn a_target_is_met_missed_or_not_measured() {
         let table = table(&[outcome(&[(Native, 70.0), (Nginx, 100.0), (Simple, 149.0), (Granian, 100.0)])]);
-        assert!(table.contains("| hello | pyisapi, extension in C | ≥ 0.7 × nginx | 0.70 × | yes |\n"), "{table}");
-        assert!(table.contains("| hello | pyisapi SimpleExtension | ≥ 1.5 × Granian (WSGI) | 1.49 × | **no** |\n"));
-        assert!(table.contains("| file | pyisapi TransmitFile | ≥ 0.9 × nginx | not measured |  |\n"));
+        assert!(
+            table.contains("| hello | pyisapi, extension in C | ≥ 0.7 × nginx | 0.70 × | yes | 1.43 × |\n"),
+            "{table}"
+        );
+        assert!(
+            table.contains("| hello | pyisapi SimpleExtension | ≥ 1.5 × Granian (WSGI) | 1.49 × | **no** | 0.67 × |\n")
+        );
+        assert!(table.contains("| file | pyisapi TransmitFile | ≥ 0.9 × nginx | not measured |  | not measured |\n"));
     }
 }
