@@ -8,12 +8,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::SERVER_CORE;
 use super::case::{Case, Kind};
 use super::product::Product;
 use crate::environment::Environment;
 use crate::process::{Error, command, root, run};
-
-const SERVER_CORE: &str = "0";
 
 /// What launching needs; the files are made in `work`.
 pub struct Launcher {

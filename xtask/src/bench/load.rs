@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::process::Command;
 use std::str::FromStr;
 
+use super::CLIENT_CORE;
 use super::case::Case;
 use crate::process::{Error, root};
-
-const CLIENT_CORE: &str = "1";
 
 /// What `figures` counts beside the successes; any of them spoils the measurement.
 const FAILURES: [&str; 5] = ["connect", "read", "write", "status", "timeout"];

@@ -27,9 +27,13 @@ use self::case::Case;
 use self::launch::Launcher;
 use self::outcome::Outcome;
 use self::server::Server;
-use self::statistics::Sample;
+use self::statistics::{Count, Sample};
 use crate::process::{Error, root};
 use crate::stage;
+
+/// The cores of all servers and of wrk, as taskset takes them.
+const SERVER_CORE: &str = "0";
+const CLIENT_CORE: &str = "1";
 
 /// A first run that does not count: threads are started, buffers have grown.
 const WARM_UP_SECONDS: u32 = 1;
@@ -69,7 +73,7 @@ impl Options {
         if self.quick { 1 } else { self.rounds }
     }
 
-    fn method(&self) -> String {
+    fn method(&self, outcomes: &[Outcome]) -> String {
         format!(
             "Each server runs on one core, with one worker, and wrk on another. Every server is first asked once and \
              its answer compared byte for byte; then each is measured for {} s in {} rounds, one server after the \
@@ -77,11 +81,13 @@ impl Options {
              median of the rounds, with the least and the greatest. An error or a status that is not 200 makes the \
              whole run fail. CPU per request is user and system time of the server's whole process tree, divided by \
              its requests. Where fewer than about 0.95 cores are busy, the client was the limit, and CPU per request \
-             compares better than the rate. Memory is the resident memory of the process tree after the last round; \
+             compares better than the rate. Processes that have no part in this took up to {:.2} cores of the machine \
+             while a server was measured. Memory is the resident memory of the process tree after the last round; \
              pages that processes share count in each. All samples are in `samples.csv`; how each server is started \
              is in `xtask/src/bench/launch.rs`.\n",
             self.seconds(),
-            self.rounds()
+            self.rounds(),
+            outcome::most_by_others(outcomes)
         )
     }
 }
@@ -98,10 +104,10 @@ pub fn run(options: &Options) -> Result<(), Error> {
     for case in cases {
         outcomes.push(measure(&launcher, case, options)?);
     }
-    let text = report::text(&machine, &options.method(), &outcomes);
-    write!(std::io::stdout(), "{text}")?;
+    let method = options.method(&outcomes);
+    write!(std::io::stdout(), "{}", report::text(&machine, &method, &outcomes))?;
     match options.folder() {
-        Some(folder) => report::write(&folder, &machine, &options.method(), &outcomes),
+        Some(folder) => report::write(&folder, &machine, &method, &outcomes),
         None => Ok(()),
     }
 }
@@ -128,12 +134,21 @@ fn measure(launcher: &Launcher, case: &'static Case, options: &Options) -> Resul
 }
 
 fn sample(server: &Server, case: &Case, seconds: u32) -> Result<Sample, Error> {
-    let before = server.usage()?;
+    let before = count(server)?;
     let load = load::run(case, server.port, seconds).map_err(|error| server.failed(error))?;
-    Ok(Sample::new(case, &load, before, server.usage()?))
+    Ok(Sample::new(case, &load, before, count(server)?))
+}
+
+fn count(server: &Server) -> Result<Count, Error> {
+    Ok(Count { server: server.usage()?, others: processes::cpu_seconds_of_others()? })
 }
 
 fn show(case: &Case, product: product::Product, round: usize, sample: &Sample) {
-    let Sample { rate, busy, .. } = sample;
-    eprintln!("{:<5} round {round}: {:<28} {rate:>9.0} {}, {busy:.2} cores", case.name, product.name(), case.unit());
+    let Sample { rate, busy, others, .. } = sample;
+    eprintln!(
+        "{:<5} round {round}: {:<28} {rate:>9.0} {}, {busy:.2} cores, others {others:.2}",
+        case.name,
+        product.name(),
+        case.unit()
+    );
 }

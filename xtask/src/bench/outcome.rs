@@ -42,6 +42,12 @@ impl Outcome {
     }
 }
 
+/// The most that processes without a part took during any sample, in cores.
+pub fn most_by_others(outcomes: &[Outcome]) -> f64 {
+    let samples = outcomes.iter().flat_map(|outcome| &outcome.rows).flat_map(|(_, samples)| samples);
+    samples.map(|sample| sample.others).fold(0.0, f64::max)
+}
+
 #[cfg(test)]
 pub mod made_up {
     use super::super::case::CASES;
@@ -53,6 +59,7 @@ pub mod made_up {
             rate,
             cpu: 0.5 / rate,
             busy: 0.5,
+            others: 0.1,
             latency: [0.0002, 0.0015, 0.25],
             resident_bytes: 2.5e7,
         };

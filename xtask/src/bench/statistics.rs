@@ -4,6 +4,14 @@ use super::case::{Case, Kind};
 use super::load::Load;
 use super::processes::Usage;
 
+/// What the kernel has counted up to a moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Count {
+    pub server: Usage,
+    /// CPU seconds of the processes that have no part in the benchmark.
+    pub others: f64,
+}
+
 /// One server, one case, one round.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
@@ -11,17 +19,19 @@ pub struct Sample {
     pub rate: f64,
     /// CPU seconds of the whole server for one request.
     pub cpu: f64,
-    /// How many cores the server kept busy; below 1 the client was what limited it.
+    /// How many cores the server kept busy; below 1 the client, or others, were what limited it.
     pub busy: f64,
+    /// How many cores processes took that have no part in the benchmark.
+    pub others: f64,
     /// Seconds: p50, p99, p99.9.
     pub latency: [f64; 3],
     pub resident_bytes: f64,
 }
 
 impl Sample {
-    /// `before` and `after` are the server's usage around the load.
-    pub fn new(case: &Case, load: &Load, before: Usage, after: Usage) -> Self {
-        let cpu = after.cpu_seconds - before.cpu_seconds;
+    /// `before` and `after` are what the kernel had counted around the load.
+    pub fn new(case: &Case, load: &Load, before: Count, after: Count) -> Self {
+        let cpu = after.server.cpu_seconds - before.server.cpu_seconds;
         // Of large files many are unfinished at the end; their bytes were work too.
         let requests = match case.kind {
             Kind::File => load.bytes as f64 / case.bytes as f64,
@@ -32,8 +42,9 @@ impl Sample {
             rate: amount / load.seconds,
             cpu: cpu / requests,
             busy: cpu / load.seconds,
+            others: (after.others - before.others).max(0.0) / load.seconds,
             latency: load.latency,
-            resident_bytes: after.resident_bytes as f64,
+            resident_bytes: after.server.resident_bytes as f64,
         }
     }
 }
@@ -63,11 +74,12 @@ mod tests {
     use super::*;
 
     fn sample(rate: f64) -> Sample {
-        Sample { rate, cpu: 0.0, busy: 0.0, latency: [0.0; 3], resident_bytes: 0.0 }
+        Sample { rate, cpu: 0.0, busy: 0.0, others: 0.0, latency: [0.0; 3], resident_bytes: 0.0 }
     }
 
-    fn usage(cpu_seconds: f64) -> Usage {
-        Usage { cpu_seconds, resident_bytes: 1000 }
+    fn count(cpu_seconds: f64, others: f64) -> Count {
+        let server = Usage { cpu_seconds, resident_bytes: 1000 };
+        Count { server, others }
     }
 
     #[test]
@@ -81,8 +93,8 @@ mod tests {
     #[test]
     fn a_saturated_core_is_one_second_a_second() {
         let load = Load { requests: 1000, bytes: 20000, seconds: 2.0, latency: [0.1, 0.2, 0.3] };
-        let found = Sample::new(&CASES[0], &load, usage(3.0), usage(5.0));
-        assert_eq!((found.rate, found.cpu, found.busy), (500.0, 0.002, 1.0));
+        let found = Sample::new(&CASES[0], &load, count(3.0, 3.0), count(5.0, 3.5));
+        assert_eq!((found.rate, found.cpu, found.busy, found.others), (500.0, 0.002, 1.0, 0.25));
         assert_eq!((found.latency, found.resident_bytes), ([0.1, 0.2, 0.3], 1000.0));
     }
 
@@ -90,7 +102,7 @@ mod tests {
     fn of_a_large_file_the_unfinished_answers_count_too() {
         let file = CASES.iter().find(|case| case.kind == Kind::File).expect("there is one");
         let load = Load { requests: 2, bytes: 250_000_000, seconds: 1.0, latency: [0.0; 3] };
-        let found = Sample::new(file, &load, usage(0.0), usage(0.5));
+        let found = Sample::new(file, &load, count(0.0, 0.0), count(0.5, 0.5));
         assert_eq!((found.rate, found.cpu, found.busy), (250.0, 0.2, 0.5));
     }
 }

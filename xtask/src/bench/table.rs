@@ -37,7 +37,9 @@ fn cells(product: Product, samples: &[Sample], ratios: impl Iterator<Item = Stri
 
 /// One line for each sample, times in seconds.
 pub fn csv(outcomes: &[Outcome]) -> String {
-    let mut text = "case,server,round,rate,unit,cpu_per_request,cores_busy,p50,p99,p99.9,resident_bytes\n".to_owned();
+    let mut text =
+        "case,server,round,rate,unit,cpu_per_request,cores_busy,cores_of_others,p50,p99,p99.9,resident_bytes\n"
+            .to_owned();
     for outcome in outcomes {
         for (product, samples) in &outcome.rows {
             for (round, sample) in samples.iter().enumerate() {
@@ -49,10 +51,10 @@ pub fn csv(outcomes: &[Outcome]) -> String {
 }
 
 fn csv_line(outcome: &Outcome, product: Product, round: usize, sample: &Sample) -> String {
-    let Sample { rate, cpu, busy, latency: [p50, p99, p999], resident_bytes } = sample;
+    let Sample { rate, cpu, busy, others, latency: [p50, p99, p999], resident_bytes } = sample;
     let (case, unit, name) = (outcome.case.name, outcome.case.unit(), product.name());
     format!(
-        "{case},\"{name}\",{round},{rate:.1},{unit},{cpu:.9},{busy:.3},{p50:.6},{p99:.6},{p999:.6},{resident_bytes:.0}\n"
+        "{case},\"{name}\",{round},{rate:.1},{unit},{cpu:.9},{busy:.3},{others:.3},{p50:.6},{p99:.6},{p999:.6},{resident_bytes:.0}\n"
     )
 }
 
@@ -118,6 +120,9 @@ mod tests {
     fn every_sample_is_a_line() {
         let text = csv(&[outcome(&[(Product::Native, 2.0)])]);
         assert_eq!(text.lines().count(), 4);
-        assert!(text.contains("\nhello,\"pyisapi, extension in C\",2,1.0,requests/s,0.500000000,0.500,"), "{text}");
+        assert!(
+            text.contains("\nhello,\"pyisapi, extension in C\",2,1.0,requests/s,0.500000000,0.500,0.100,"),
+            "{text}"
+        );
     }
 }
