@@ -80,7 +80,7 @@ impl Launcher {
 
     fn waitress(&self, case: &Case, port: u16) -> Command {
         let mut command = self.peer("waitress-serve");
-        command.args(["--threads=4", &format!("--listen=127.0.0.1:{port}"), application(case)]);
+        command.args(["--threads=1", &format!("--listen=127.0.0.1:{port}"), application(case)]);
         command
     }
 

@@ -20,6 +20,7 @@ mod targets;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 
@@ -47,10 +48,10 @@ pub struct Options {
     /// How often each server is measured; the median counts.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// One round of one second each, and no report.
+    /// One round of one second each, and no report unless --out is given.
     #[arg(long, conflicts_with_all = ["seconds", "rounds"])]
     quick: bool,
-    /// Only one case: hello, 10kb, 1mb, echo or file; and no report.
+    /// Only one case: hello, 10kb, 1mb, echo or file; and no report unless --out is given.
     #[arg(long, value_name = "CASE")]
     only: Option<String>,
     /// Write the report here [default: docs/benchmarks, of all cases].
@@ -140,7 +141,7 @@ fn sample(server: &Server, case: &Case, seconds: u32) -> Result<Sample, Error> {
 }
 
 fn count(server: &Server) -> Result<Count, Error> {
-    Ok(Count { server: server.usage()?, others: processes::cpu_seconds_of_others()? })
+    Ok(Count { server: server.usage()?, others: processes::cpu_seconds_of_others()?, at: Instant::now() })
 }
 
 fn show(case: &Case, product: product::Product, round: usize, sample: &Sample) {

@@ -1,5 +1,7 @@
 //! From runs to figures: what one run says, and the median and the spread of several.
 
+use std::time::{Duration, Instant};
+
 use super::case::{Case, Kind};
 use super::load::Load;
 use super::processes::Usage;
@@ -10,6 +12,15 @@ pub struct Count {
     pub server: Usage,
     /// CPU seconds of the processes that have no part in the benchmark.
     pub others: f64,
+    pub at: Instant,
+}
+
+impl Count {
+    /// How many cores the others took since `before`; wrk's own time is not all of it when the machine is busy.
+    fn cores_of_others_since(&self, before: &Self) -> f64 {
+        let passed = self.at.duration_since(before.at).max(Duration::from_millis(1));
+        (self.others - before.others).max(0.0) / passed.as_secs_f64()
+    }
 }
 
 /// One server, one case, one round.
@@ -42,7 +53,7 @@ impl Sample {
             rate: amount / load.seconds,
             cpu: cpu / requests,
             busy: cpu / load.seconds,
-            others: (after.others - before.others).max(0.0) / load.seconds,
+            others: after.cores_of_others_since(&before),
             latency: load.latency,
             resident_bytes: after.server.resident_bytes as f64,
         }
@@ -77,9 +88,10 @@ mod tests {
         Sample { rate, cpu: 0.0, busy: 0.0, others: 0.0, latency: [0.0; 3], resident_bytes: 0.0 }
     }
 
-    fn count(cpu_seconds: f64, others: f64) -> Count {
+    /// All counts are made with the same `start`.
+    fn count(start: Instant, seconds: u64, cpu_seconds: f64, others: f64) -> Count {
         let server = Usage { cpu_seconds, resident_bytes: 1000 };
-        Count { server, others }
+        Count { server, others, at: start + Duration::from_secs(seconds) }
     }
 
     #[test]
@@ -93,7 +105,8 @@ mod tests {
     #[test]
     fn a_saturated_core_is_one_second_a_second() {
         let load = Load { requests: 1000, bytes: 20000, seconds: 2.0, latency: [0.1, 0.2, 0.3] };
-        let found = Sample::new(&CASES[0], &load, count(3.0, 3.0), count(5.0, 3.5));
+        let start = Instant::now();
+        let found = Sample::new(&CASES[0], &load, count(start, 0, 3.0, 3.0), count(start, 4, 5.0, 4.0));
         assert_eq!((found.rate, found.cpu, found.busy, found.others), (500.0, 0.002, 1.0, 0.25));
         assert_eq!((found.latency, found.resident_bytes), ([0.1, 0.2, 0.3], 1000.0));
     }
@@ -102,7 +115,8 @@ mod tests {
     fn of_a_large_file_the_unfinished_answers_count_too() {
         let file = CASES.iter().find(|case| case.kind == Kind::File).expect("there is one");
         let load = Load { requests: 2, bytes: 250_000_000, seconds: 1.0, latency: [0.0; 3] };
-        let found = Sample::new(file, &load, count(0.0, 0.0), count(0.5, 0.5));
+        let start = Instant::now();
+        let found = Sample::new(file, &load, count(start, 0, 0.0, 0.0), count(start, 1, 0.5, 0.0));
         assert_eq!((found.rate, found.cpu, found.busy), (250.0, 0.2, 0.5));
     }
 }
