@@ -1,13 +1,14 @@
-"""Say hello on a thread of the extension's own pool."""
+"""Answer on a thread of the extension's own pool."""
+
+from answer import BODY
 
 from isapi.threaded_extension import ThreadPoolExtension
 
-BODY = b"Hello, world!\n"
 HEADERS = b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 
 
 class Extension(ThreadPoolExtension):
-    """Hello over ThreadPoolExtension."""
+    """A fixed answer over ThreadPoolExtension."""
 
     def Dispatch(self, ecb):
         ecb.SendResponseHeaders(b"200 OK", HEADERS, True)

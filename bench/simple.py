@@ -1,14 +1,15 @@
-"""Say hello on the server's own thread."""
+"""Answer on the server's own thread."""
+
+from answer import BODY
 
 from isapi import isapicon
 from isapi.simple import SimpleExtension
 
-BODY = b"Hello, world!\n"
 HEADERS = b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 
 
 class Extension(SimpleExtension):
-    """Hello over SimpleExtension."""
+    """A fixed answer over SimpleExtension."""
 
     def HttpExtensionProc(self, ecb):
         ecb.SendResponseHeaders(b"200 OK", HEADERS, True)

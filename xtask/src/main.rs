@@ -35,15 +35,8 @@ enum Task {
         #[arg(long, num_args = 0.., allow_hyphen_values = true, value_name = "PYTEST OPTIONS")]
         pytest: Option<Vec<String>>,
     },
-    /// Compare hello-world throughput with peers, on pinned cores.
-    Bench {
-        /// Seconds per measurement.
-        #[arg(long, default_value_t = 5)]
-        seconds: u32,
-        /// How often each server is measured; the median counts.
-        #[arg(long, default_value_t = 3)]
-        rounds: usize,
-    },
+    /// Measure pyisapi beside other servers, on pinned cores, and write docs/benchmarks.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -51,7 +44,7 @@ fn main() -> ExitCode {
         Task::Serve { options } => stage::serve(&options),
         Task::Stage => stage::stage().map(drop),
         Task::Test { pytest } => test::check(pytest.as_deref()),
-        Task::Bench { seconds, rounds } => bench::run(seconds, rounds),
+        Task::Bench(options) => bench::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
