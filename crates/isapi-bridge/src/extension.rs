@@ -22,7 +22,7 @@ use crate::failure::{
     VERSION_FAILED, WRONG_RESULT,
 };
 use crate::lease::Lease;
-use crate::port::{CompletionPort, Queue};
+use crate::port::{CompletionPort, Messages};
 use crate::script::Script;
 use crate::version_info::VersionInfo;
 
@@ -42,7 +42,7 @@ struct Handler {
     object: Py<PyAny>,
     http_extension_proc: Option<Py<PyAny>>,
     /// Set when requests go straight to a thread pool, without the interpreter.
-    queue: Option<Arc<Queue>>,
+    queue: Option<Arc<Messages>>,
 }
 
 /// See the module.
@@ -344,7 +344,7 @@ fn pool_module<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, Py
 }
 
 /// The queue of a `ThreadPoolExtension` whose `HttpExtensionProc` is still the package's own.
-fn pool_queue(object: &Bound<'_, PyAny>) -> PyResult<Option<Arc<Queue>>> {
+fn pool_queue(object: &Bound<'_, PyAny>) -> PyResult<Option<Arc<Messages>>> {
     let Some(module) = pool_module(object)? else { return Ok(None) };
     let function = object.getattr("HttpExtensionProc")?.getattr("__func__")?;
     if !function.is(&module.getattr("_queueing_http_extension_proc")?) {

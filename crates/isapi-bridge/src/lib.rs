@@ -2,7 +2,7 @@
 //!
 //! The loader calls in through [`table`]; [`script`] and [`extension`] own the script's module and handler;
 //! [`lease`] guards the server's request; [`control_block`] and [`version_info`] are what scripts see;
-//! [`port`] is the thread pool's queue; [`completion`] brings asynchronous results back.
+//! [`port`] is the thread pool's queue, whose workers [`queue`] wakes; [`completion`] brings asynchronous results back.
 //! Nothing here knows the host: any ISAPI server will do.
 
 #![deny(unsafe_code)]
@@ -22,6 +22,7 @@ mod failure;
 #[expect(unsafe_code, reason = "the one owner of the server's pointer")]
 mod lease;
 mod port;
+mod queue;
 mod script;
 #[expect(unsafe_code, reason = "calls the server's functions")]
 mod server_calls;

@@ -1,11 +1,10 @@
 //! `CompletionPort`: the queue and the worker loop of `ThreadPoolExtension`.
 //!
 //! It stands where pywin32 has an I/O completion port. Requests are queued by the server's threads without
-//! the interpreter ([`Queue::post_request`]); the workers are Python threads that spend their lives in
+//! the interpreter ([`Messages::post_request`]); the workers are Python threads that spend their lives in
 //! [`CompletionPort::run`]. A worker that holds the interpreter takes further messages before it lets go.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use isapi_abi::fence::fence;
@@ -18,6 +17,7 @@ use crate::arguments::Int32;
 use crate::control_block::ControlBlock;
 use crate::failure;
 use crate::lease::Lease;
+use crate::queue::Queue;
 
 /// The key of a request, `ISAPI_REQUEST`.
 const REQUEST: i64 = 1;
@@ -66,7 +66,8 @@ enum Payload {
     Posted(Option<Py<Overlapped>>),
 }
 
-struct Message {
+/// What a worker gets.
+pub struct Message {
     bytes: u32,
     key: i64,
     payload: Payload,
@@ -92,70 +93,20 @@ impl Message {
     }
 }
 
-#[derive(Default)]
-struct Waiting {
-    messages: VecDeque<Message>,
-    closed: bool,
-}
-
 /// The messages of one port. Any thread may use it, with or without the interpreter.
-#[derive(Default)]
-pub struct Queue {
-    waiting: Mutex<Waiting>,
-    arrived: Condvar,
-}
+pub type Messages = Queue<Message>;
 
-impl Queue {
+impl Messages {
     /// Queues a request for the workers. False when the port is closed.
     pub fn post_request(&self, lease: Arc<Lease>) -> bool {
         self.post(Message { bytes: 0, key: REQUEST, payload: Payload::Request(lease) }).is_ok()
-    }
-
-    /// Gives the message back when the port is closed.
-    fn post(&self, message: Message) -> Result<(), Message> {
-        let mut waiting = self.waiting();
-        if waiting.closed {
-            return Err(message);
-        }
-        waiting.messages.push_back(message);
-        drop(waiting);
-        self.arrived.notify_one();
-        Ok(())
-    }
-
-    fn try_take(&self) -> Option<Message> {
-        self.waiting().messages.pop_front()
-    }
-
-    /// Waits for a message; `None` at the deadline or when the port is closed and empty.
-    fn take(&self, deadline: Option<Instant>) -> Option<Message> {
-        let mut waiting = self.waiting();
-        loop {
-            if let Some(message) = waiting.messages.pop_front() {
-                return Some(message);
-            }
-            if waiting.closed {
-                return None;
-            }
-            waiting = match deadline {
-                None => self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.checked_duration_since(Instant::now())?;
-                    self.arrived.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// See the module. Scripts know it as `io_req_port`.
 #[pyclass(frozen)]
 pub struct CompletionPort {
-    pub queue: Arc<Queue>,
+    pub queue: Arc<Messages>,
 }
 
 #[pymethods]
@@ -178,7 +129,7 @@ impl CompletionPort {
     fn get(&self, py: Python<'_>, timeout_milliseconds: i64) -> PyResult<(u32, u32, i64, Option<Py<Overlapped>>)> {
         let forever = timeout_milliseconds < 0 || timeout_milliseconds == INFINITE;
         let deadline = (!forever).then(|| Instant::now() + Duration::from_millis(timeout_milliseconds as u64));
-        match py.detach(|| self.queue.take(deadline)) {
+        match py.detach(|| self.queue.take_by(deadline)) {
             Some(message) => Ok((0, message.bytes, message.key, message.overlapped(py)?)),
             None => Ok((WAIT_TIMEOUT, 0, 0, None)),
         }
@@ -187,6 +138,7 @@ impl CompletionPort {
     /// Hands messages to `worker.extension.dispatch_map` until a shutdown message or the port's end.
     #[pyo3(signature = (worker, /))]
     fn run(&self, py: Python<'_>, worker: &Bound<'_, PyAny>) -> PyResult<()> {
+        let _entered = EnteredQueue::new(&self.queue);
         while let Some(message) = self.next(py, worker)? {
             if message.key == SHUTDOWN && matches!(message.payload, Payload::Posted(None)) {
                 break;
@@ -216,21 +168,37 @@ impl CompletionPort {
 
     /// Refuses further messages and ends workers that wait for one.
     fn close(&self) {
-        self.queue.waiting().closed = true;
-        self.queue.arrived.notify_all();
+        self.queue.close();
+    }
+}
+
+/// A worker's part in the queue's books, also when Python code ends it in an unusual way.
+struct EnteredQueue<'a>(&'a Messages);
+
+impl<'a> EnteredQueue<'a> {
+    fn new(queue: &'a Messages) -> Self {
+        queue.enter();
+        Self(queue)
+    }
+}
+
+impl Drop for EnteredQueue<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
     }
 }
 
 impl CompletionPort {
     /// What the worker does next. One that is told to stop still takes what is queued, but waits no longer.
     fn next(&self, py: Python<'_>, worker: &Bound<'_, PyAny>) -> PyResult<Option<Message>> {
-        if let Some(message) = self.queue.try_take() {
+        if let Some(message) = self.queue.try_next() {
             return Ok(Some(message));
         }
         if !worker.getattr(intern!(py, "running"))?.is_truthy()? {
-            return Ok(None);
+            // One that need not go on at once may still have something to do.
+            return Ok(self.queue.try_take());
         }
-        Ok(py.detach(|| self.queue.take(None)))
+        Ok(py.detach(|| self.queue.next()))
     }
 }
 

@@ -22,6 +22,8 @@ use crate::lock::LockAnyway;
 
 /// How long an answered client may take to stop sending.
 const LINGER: Duration = Duration::from_secs(2);
+/// The most bytes that are copied together to be written as one.
+const SHORT: usize = 1024;
 /// The most of a file that is sent at once.
 const PIECE: usize = 1024 * 1024;
 
@@ -195,6 +197,24 @@ impl<S: Socket> Stream<S> {
     }
 }
 
+/// Writes `buffers`, as one if they are short: a plain send costs the system less than a vectored write.
+fn poll_write_together(
+    socket: &mut impl Socket,
+    cx: &mut Context<'_>,
+    buffers: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    let mut together = [0; SHORT];
+    let mut length = 0;
+    for buffer in buffers {
+        let Some(room) = together.get_mut(length..length + buffer.len()) else {
+            return Pin::new(socket).poll_write_vectored(cx, buffers);
+        };
+        room.copy_from_slice(buffer);
+        length += buffer.len();
+    }
+    Pin::new(socket).poll_write(cx, &together[..length])
+}
+
 fn is_placeholder(buffer: &[u8]) -> bool {
     std::ptr::eq(buffer.as_ptr(), PLACEHOLDER.as_ptr())
 }
@@ -231,7 +251,7 @@ impl<S: Socket> AsyncWrite for Stream<S> {
         let result = match buffers.iter().position(|buffer| is_placeholder(buffer)) {
             Some(0) => this.poll_write_file(cx, buffers[0].len()),
             Some(place) => Pin::new(&mut this.socket).poll_write_vectored(cx, &buffers[..place]),
-            None => Pin::new(&mut this.socket).poll_write_vectored(cx, buffers),
+            None => poll_write_together(&mut this.socket, cx, buffers),
         };
         this.note(result)
     }

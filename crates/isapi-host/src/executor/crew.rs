@@ -17,6 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::event_loop::EventLoop;
+use super::thread_usage::ThreadUsage;
 use super::{ExecutorOptions, Pace, Refused};
 use crate::lock::{LockAnyway, wait_anyway};
 
@@ -224,7 +225,7 @@ impl Crew {
                     self.state.lock_anyway().leading -= 1;
                 }
                 Duty::Run(job, seat) => {
-                    super::run(job, Instant::now());
+                    super::run(job, Instant::now(), ThreadUsage::now());
                     drop(seat);
                 }
             }

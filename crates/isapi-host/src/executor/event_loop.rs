@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::crew::{Crew, Job};
+use super::thread_usage::ThreadUsage;
 use crate::lock::LockAnyway;
 
 /// How long requests are run before the network is looked at again.
@@ -172,7 +173,7 @@ impl EventLoop {
         };
         let batch = self.begin_batch(crew);
         let mut outcome = Batch::Over;
-        let begin = Instant::now();
+        let (usage, begin) = (ThreadUsage::now(), Instant::now());
         let mut now = begin;
         while self.batch.load(Ordering::SeqCst) == batch {
             if now - begin > BATCH {
@@ -181,7 +182,7 @@ impl EventLoop {
             }
             let next = self.inbox.lock_anyway().jobs.pop_front();
             let Some(job) = next else { break };
-            now = super::run(job, now);
+            now = super::run(job, now, usage);
         }
         let kept = self.end_batch(batch);
         drop(seat);

@@ -13,6 +13,7 @@
 mod crew;
 mod event_loop;
 mod pace;
+mod thread_usage;
 
 use std::io;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use self::crew::{Crew, Job};
 pub(crate) use self::crew::about_to_block;
 pub(crate) use self::event_loop::EventLoop;
 pub(crate) use self::pace::Pace;
+use self::thread_usage::ThreadUsage;
 
 /// How many threads run native code, and how many requests may wait for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,12 +122,13 @@ impl Drop for Executor {
     }
 }
 
-/// Runs a job behind the fence and notes how long it took; a panic ends the job, not the thread.
-fn run(job: Job, begin: Instant) -> Instant {
+/// Runs a job behind the fence and notes how long it took; a panic ends the job, not the thread. `usage` was taken some
+/// time before `begin`.
+fn run(job: Job, begin: Instant, usage: ThreadUsage) -> Instant {
     isapi_abi::fence::fence((), job.work);
     let end = Instant::now();
     if let Some(pace) = job.pace {
-        pace.note(end - begin);
+        pace.note(end - begin, usage);
     }
     end
 }

@@ -1,10 +1,13 @@
 //! How fast a handler has shown itself, which decides where its next request runs.
 //!
 //! A handler is fast after a run of quick calls. Each call that takes long ends the run, and one that surprises us
-//! while the handler passes for fast makes the run longer that it must show next time. Any thread may note calls.
+//! while the handler passes for fast makes the run longer that it must show next time. A call that other programs held up
+//! counts for nothing. Any thread may note calls.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+use super::thread_usage::ThreadUsage;
 
 /// A call that takes longer is slow.
 const SLOW: Duration = Duration::from_millis(1);
@@ -34,8 +37,15 @@ impl Pace {
         self.quick.load(Ordering::Relaxed) >= self.wanted.load(Ordering::Relaxed)
     }
 
-    /// Notes a call. Two threads at once may lose one of their notes, which does no harm.
-    pub(crate) fn note(&self, taken: Duration) {
+    /// Notes a call that began when the thread had used what `before` says, or later.
+    pub(super) fn note(&self, taken: Duration, before: ThreadUsage) {
+        if taken <= SLOW || before.explains(taken) {
+            self.count(taken);
+        }
+    }
+
+    /// Two threads at once may lose one of their counts, which does no harm.
+    fn count(&self, taken: Duration) {
         let (quick, wanted) = (self.quick.load(Ordering::Relaxed), self.wanted.load(Ordering::Relaxed));
         if taken <= SLOW {
             let forgiven = quick >= wanted.saturating_mul(FORGIVEN_AFTER);
@@ -59,7 +69,7 @@ mod tests {
     fn quick_calls_until_fast(pace: &Pace) -> u32 {
         (0..).find(|_| {
             let fast = pace.is_fast();
-            pace.note(Duration::ZERO);
+            pace.count(Duration::ZERO);
             fast
         })
         .expect("a handler that is quick for long enough is fast")
@@ -76,9 +86,9 @@ mod tests {
     fn a_slow_call_ends_it_and_a_surprise_asks_for_more() {
         let pace = Pace::default();
         quick_calls_until_fast(&pace);
-        pace.note(SLOW * 2);
+        pace.count(SLOW * 2);
         assert!(!pace.is_fast());
-        pace.note(SLOW * 2);
+        pace.count(SLOW * 2);
         assert_eq!(quick_calls_until_fast(&pace), FIRST_RUN * 2, "only the first of the two was a surprise");
     }
 
@@ -86,11 +96,11 @@ mod tests {
     fn surprises_are_forgiven_in_time() {
         let pace = Pace::default();
         quick_calls_until_fast(&pace);
-        pace.note(SLOW * 2);
+        pace.count(SLOW * 2);
         for _ in 0..=FIRST_RUN * 2 * FORGIVEN_AFTER {
-            pace.note(Duration::ZERO);
+            pace.count(Duration::ZERO);
         }
-        pace.note(SLOW * 2);
+        pace.count(SLOW * 2);
         assert_eq!(quick_calls_until_fast(&pace), FIRST_RUN * 2);
     }
 }

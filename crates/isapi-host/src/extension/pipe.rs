@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -68,6 +68,8 @@ struct State {
     /// The reader has been given one more turn to flush before it sees the cut.
     cut_announced: bool,
     reader: Option<Waker>,
+    /// Writers that wait for room.
+    writers: usize,
     when_taken: Option<WhenTaken>,
 }
 
@@ -137,6 +139,15 @@ impl Pipe {
         }
     }
 
+    /// Wakes the writers that wait for room; a signal is a system call, so it is spared when nobody waits.
+    fn tell_writers(&self, state: MutexGuard<'_, State>) {
+        let waiting = state.writers > 0;
+        drop(state);
+        if waiting {
+            self.room.notify_all();
+        }
+    }
+
     /// Wakes the reader's task.
     fn wake(&self, reader: Option<Waker>) {
         match (reader, &self.event_loop) {
@@ -167,8 +178,10 @@ impl Pipe {
             }
             let before = state.queued;
             about_to_block();
+            state.writers += 1;
             let (next, timed_out) = wait_at_most(&self.room, state, limit);
             state = next;
+            state.writers -= 1;
             if timed_out && state.queued == before {
                 return Err(WriteFailure::TimedOut);
             }
@@ -233,8 +246,7 @@ impl Pipe {
         }
         let failed = if end == End::Cut { state.when_taken.take() } else { None };
         let reader = state.reader.take();
-        drop(state);
-        self.room.notify_all();
+        self.tell_writers(state);
         self.wake(reader);
         if let Some(when_taken) = failed {
             when_taken(Err(WriteFailure::Cut));
@@ -253,8 +265,7 @@ impl Pipe {
         state.chunks.clear();
         state.queued = 0;
         let when_taken = state.when_taken.take();
-        drop(state);
-        self.room.notify_all();
+        self.tell_writers(state);
         if let Some(when_taken) = when_taken {
             when_taken(if satisfied { Ok(()) } else { Err(WriteFailure::ClientGone) });
         }
@@ -265,8 +276,7 @@ impl Pipe {
         if let Some(chunk) = state.chunks.pop_front() {
             state.queued -= chunk.len();
             let when_taken = if state.queued <= HIGH_WATER { state.when_taken.take() } else { None };
-            drop(state);
-            self.room.notify_all();
+            self.tell_writers(state);
             if let Some(when_taken) = when_taken {
                 when_taken(Ok(()));
             }

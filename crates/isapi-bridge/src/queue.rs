@@ -1,0 +1,286 @@
+//! The queue of a thread pool: which of its workers is awake, and when another is needed.
+//!
+//! Workers that run Python take turns anyway, so one that goes from message to message beats several that wake each
+//! other for every one. So no more workers are active than have shown to be needed: when messages wait and none has
+//! been taken for a [`TICK`], the active ones must be blocked, and one more is allowed; calm times take it back. One
+//! idle worker at a time, the standby, looks at the clock while messages wait. Nothing here needs the interpreter.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long messages may wait without progress before another worker becomes active.
+const TICK: Duration = Duration::from_millis(1);
+/// So many signs of calm make one active worker less.
+const CALM: u32 = 64;
+
+/// See the module.
+pub struct Queue<T> {
+    waiting: Mutex<Waiting<T>>,
+    arrived: Condvar,
+}
+
+struct Waiting<T> {
+    messages: VecDeque<T>,
+    closed: bool,
+    /// Workers that sleep.
+    idle: usize,
+    /// A worker has been woken and has not looked yet.
+    waking: bool,
+    /// An idle worker looks at the clock.
+    standby: bool,
+    /// Workers that handle a message.
+    active: usize,
+    /// As many may be active.
+    allowed: usize,
+    /// Messages taken, ever.
+    taken: u64,
+    /// Signs that fewer workers would do, since the last sign that they would not.
+    calm: u32,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        let waiting = Waiting {
+            messages: VecDeque::new(),
+            closed: false,
+            idle: 0,
+            waking: false,
+            standby: false,
+            active: 0,
+            allowed: 1,
+            taken: 0,
+            calm: 0,
+        };
+        Self { waiting: Mutex::new(waiting), arrived: Condvar::new() }
+    }
+}
+
+impl<T> Waiting<T> {
+    fn pop(&mut self) -> Option<T> {
+        let message = self.messages.pop_front()?;
+        self.taken += 1;
+        Some(message)
+    }
+
+    fn calms_down(&mut self) {
+        self.calm += 1;
+        if self.calm >= CALM {
+            (self.calm, self.allowed) = (0, (self.allowed - 1).max(1));
+        }
+    }
+
+    /// Whether somebody must be woken: for a message that may be taken now, or to look at the clock.
+    fn needs_another(&self) -> bool {
+        let worker_wanted = self.active < self.allowed || !self.standby;
+        !self.messages.is_empty() && self.idle > 0 && !self.waking && worker_wanted
+    }
+}
+
+impl<T> Queue<T> {
+    /// Queues a message.
+    ///
+    /// # Errors
+    /// Gives it back when the queue is closed.
+    pub fn post(&self, message: T) -> Result<(), T> {
+        let mut waiting = self.waiting();
+        if waiting.closed {
+            return Err(message);
+        }
+        waiting.messages.push_back(message);
+        self.wake_another(waiting);
+        Ok(())
+    }
+
+    /// The next message, for whoever asks.
+    pub fn try_take(&self) -> Option<T> {
+        self.waiting().pop()
+    }
+
+    /// Waits for a message as a thread that is none of the workers; `None` at the deadline, or when the queue is closed
+    /// and empty.
+    pub fn take_by(&self, deadline: Option<Instant>) -> Option<T> {
+        let mut waiting = self.waiting();
+        loop {
+            if let Some(message) = waiting.pop() {
+                return Some(message);
+            }
+            if waiting.closed {
+                return None;
+            }
+            let left = deadline.map(|deadline| deadline.checked_duration_since(Instant::now()));
+            match left {
+                Some(None) => return None,
+                Some(Some(left)) => waiting = self.sleep(waiting, Some(left)),
+                None => waiting = self.sleep(waiting, None),
+            }
+        }
+    }
+
+    /// A worker begins.
+    pub fn enter(&self) {
+        self.waiting().active += 1;
+    }
+
+    /// A worker ends.
+    pub fn leave(&self) {
+        self.waiting().active -= 1;
+    }
+
+    /// The next message for a worker that has handled one, if it may go on at once.
+    pub fn try_next(&self) -> Option<T> {
+        let mut waiting = self.waiting();
+        if waiting.active > waiting.allowed {
+            return None;
+        }
+        let message = waiting.pop();
+        if message.is_some() {
+            self.wake_another(waiting);
+        }
+        message
+    }
+
+    /// Waits for the next message for a worker that has handled one; `None` when the queue is closed and empty.
+    pub fn next(&self) -> Option<T> {
+        // Whoever fills the queue may share our processor, and have more to put in.
+        std::thread::yield_now();
+        let mut waiting = self.waiting();
+        waiting.active -= 1;
+        let mut seen = None;
+        loop {
+            let stalled = seen == Some(waiting.taken);
+            if stalled && !waiting.messages.is_empty() {
+                (waiting.allowed, waiting.calm) = (waiting.allowed.max(waiting.active) + 1, 0);
+            }
+            if waiting.active < waiting.allowed || waiting.closed {
+                if let Some(message) = waiting.pop() {
+                    waiting.active += 1;
+                    self.wake_another(waiting);
+                    return Some(message);
+                }
+                if waiting.closed {
+                    waiting.active += 1;
+                    return None;
+                }
+            }
+            waiting.calms_down();
+            if waiting.messages.is_empty() || waiting.standby {
+                waiting = self.sleep(waiting, None);
+                seen = None;
+            } else {
+                seen = Some(waiting.taken);
+                waiting.standby = true;
+                waiting = self.sleep(waiting, Some(TICK));
+                waiting.standby = false;
+            }
+        }
+    }
+
+    /// Refuses further messages and wakes everybody.
+    pub fn close(&self) {
+        self.waiting().closed = true;
+        self.arrived.notify_all();
+    }
+
+    fn sleep<'a>(&self, mut waiting: MutexGuard<'a, Waiting<T>>, at_most: Option<Duration>) -> MutexGuard<'a, Waiting<T>> {
+        waiting.idle += 1;
+        let mut waiting = match at_most {
+            None => self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+            Some(limit) => self.arrived.wait_timeout(waiting, limit).unwrap_or_else(PoisonError::into_inner).0,
+        };
+        waiting.idle -= 1;
+        waiting.waking = false;
+        waiting
+    }
+
+    fn wake_another(&self, mut waiting: MutexGuard<'_, Waiting<T>>) {
+        if waiting.needs_another() {
+            waiting.waking = true;
+            drop(waiting);
+            self.arrived.notify_one();
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting<T>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Barrier};
+    use std::thread;
+
+    use super::*;
+
+    /// Workers that do what each message says, until the queue is closed.
+    fn workers(queue: &Arc<Queue<Box<dyn FnOnce() + Send>>>, count: usize) -> Vec<thread::JoinHandle<()>> {
+        let start = || {
+            let queue = Arc::clone(queue);
+            thread::spawn(move || {
+                queue.enter();
+                while let Some(work) = queue.try_next().or_else(|| queue.next()) {
+                    work();
+                }
+                queue.leave();
+            })
+        };
+        (0..count).map(|_| start()).collect()
+    }
+
+    fn end(queue: &Queue<Box<dyn FnOnce() + Send>>, workers: Vec<thread::JoinHandle<()>>) {
+        queue.close();
+        for worker in workers {
+            worker.join().expect("a worker does not panic");
+        }
+    }
+
+    #[test]
+    fn blocked_workers_are_joined_by_others() {
+        let queue = Arc::default();
+        let workers = workers(&queue, 8);
+        let all_at_once = Arc::new(Barrier::new(9));
+        for _ in 0..8 {
+            let barrier = Arc::clone(&all_at_once);
+            let wait: Box<dyn FnOnce() + Send> = Box::new(move || drop(barrier.wait()));
+            assert!(queue.post(wait).is_ok());
+        }
+        all_at_once.wait();
+        end(&queue, workers);
+    }
+
+    #[test]
+    fn every_message_is_handled_whoever_posts() {
+        let queue: Arc<Queue<Box<dyn FnOnce() + Send>>> = Arc::default();
+        let workers = workers(&queue, 4);
+        let handled = Arc::new(AtomicUsize::new(0));
+        let posters = (0..4).map(|_| {
+            let (queue, handled) = (Arc::clone(&queue), Arc::clone(&handled));
+            thread::spawn(move || {
+                for _ in 0..10_000 {
+                    let handled = Arc::clone(&handled);
+                    assert!(queue.post(Box::new(move || drop(handled.fetch_add(1, Ordering::Relaxed)))).is_ok());
+                }
+            })
+        });
+        posters.collect::<Vec<_>>().into_iter().for_each(|poster| poster.join().expect("no panic"));
+        end(&queue, workers);
+        assert_eq!(handled.load(Ordering::Relaxed), 40_000);
+    }
+
+    #[test]
+    fn a_closed_queue_gives_messages_back_and_what_it_has_left() {
+        let queue = Queue::default();
+        assert!(queue.post(1).is_ok());
+        queue.close();
+        assert_eq!(queue.post(2), Err(2));
+        assert_eq!((queue.take_by(None), queue.take_by(None)), (Some(1), None));
+    }
+
+    #[test]
+    fn a_wait_ends_at_its_deadline() {
+        let queue: Queue<()> = Queue::default();
+        assert_eq!(queue.take_by(Some(Instant::now() + Duration::from_millis(1))), None);
+    }
+}
