@@ -182,7 +182,11 @@ impl<T> Queue<T> {
         self.arrived.notify_all();
     }
 
-    fn sleep<'a>(&self, mut waiting: MutexGuard<'a, Waiting<T>>, at_most: Option<Duration>) -> MutexGuard<'a, Waiting<T>> {
+    fn sleep<'a>(
+        &self,
+        mut waiting: MutexGuard<'a, Waiting<T>>,
+        at_most: Option<Duration>,
+    ) -> MutexGuard<'a, Waiting<T>> {
         waiting.idle += 1;
         let mut waiting = match at_most {
             None => self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner),

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 use std::sync::mpsc::{self, Receiver, RecvError, SyncSender, TryRecvError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -204,9 +204,10 @@ impl AccessRecord {
 
     fn line(&self, ending: &Ending, taken: Duration) -> String {
         let Peers { local, remote } = self.peers;
-        let (method, path, query) = self.head.as_ref().map_or(("", "", ""), |head| {
-            (head.method.as_str(), head.uri.path(), head.uri.query().unwrap_or_default())
-        });
+        let (method, path, query) = self
+            .head
+            .as_ref()
+            .map_or(("", "", ""), |head| (head.method.as_str(), head.uri.path(), head.uri.query().unwrap_or_default()));
         let (user_agent, referer) = (self.header(header::USER_AGENT), self.header(header::REFERER));
         let query = format!("{query}{}", String::from_utf8_lossy(&ending.added));
         let win32_status = if ending.complete { 0 } else { CLIENT_GONE };

@@ -176,7 +176,8 @@ impl Link {
 
     /// Ends the connection if it has taken longer than `timeouts` allow.
     pub(crate) fn end_if_overdue(&self, timeouts: &Timeouts) {
-        let over = |since: u32, limit: std::time::Duration| u128::from(clock::now().wrapping_sub(since)) > limit.as_millis();
+        let over =
+            |since: u32, limit: std::time::Duration| u128::from(clock::now().wrapping_sub(since)) > limit.as_millis();
         let since = self.since.load(Ordering::Relaxed);
         let write_since = self.write_since.load(Ordering::Relaxed);
         if write_since != 0 && over(write_since, timeouts.send_idle) {

@@ -54,5 +54,4 @@ impl Place {
     pub(crate) fn folder(&self) -> &Path {
         self.application.physical_path()
     }
-
 }

@@ -117,9 +117,9 @@ impl Body for FileBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Chunk>>>> {
         match self.get_mut() {
-            FileBody::Whole(WholeFile { link, file, position, length }) => Poll::Ready(
-                file.take().map(|file| Ok(Frame::data(link.files().push(file, *position, *length)))),
-            ),
+            FileBody::Whole(WholeFile { link, file, position, length }) => {
+                Poll::Ready(file.take().map(|file| Ok(Frame::data(link.files().push(file, *position, *length)))))
+            }
             FileBody::Read(body) => {
                 let polled = Pin::new(body).poll_frame(cx);
                 polled.map(|next| next.map(|frame| frame.map(|frame| frame.map_data(Chunk::Bytes))))

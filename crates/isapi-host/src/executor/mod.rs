@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use self::crew::{Crew, Job};
 pub(crate) use self::crew::about_to_block;
+use self::crew::{Crew, Job};
 pub(crate) use self::event_loop::EventLoop;
 pub(crate) use self::pace::Pace;
 use self::thread_usage::ThreadUsage;
@@ -93,7 +93,8 @@ impl Executor {
     /// When the queue is full; the job is dropped unrun.
     pub(crate) fn run(&self, pace: &Arc<Pace>, job: impl FnOnce() + Send + 'static) -> Result<(), Refused> {
         let job = Job::new(Some(Arc::clone(pace)), job);
-        if pace.is_fast() && self.crew.has_free_seat()
+        if pace.is_fast()
+            && self.crew.has_free_seat()
             && let Some(event_loop) = EventLoop::current()
         {
             event_loop.push(job);

@@ -67,12 +67,13 @@ mod tests {
     use super::*;
 
     fn quick_calls_until_fast(pace: &Pace) -> u32 {
-        (0..).find(|_| {
-            let fast = pace.is_fast();
-            pace.count(Duration::ZERO);
-            fast
-        })
-        .expect("a handler that is quick for long enough is fast")
+        (0..)
+            .find(|_| {
+                let fast = pace.is_fast();
+                pace.count(Duration::ZERO);
+                fast
+            })
+            .expect("a handler that is quick for long enough is fast")
     }
 
     #[test]

@@ -42,7 +42,9 @@ impl ThreadUsage {
     /// worked for long. Where the system does not say, it is.
     pub(super) fn explains(self, taken: Duration) -> bool {
         let now = ThreadUsage::now();
-        !cfg!(target_os = "linux") || now.waits != self.waits || now.processor.saturating_sub(self.processor) * 2 > taken
+        !cfg!(target_os = "linux")
+            || now.waits != self.waits
+            || now.processor.saturating_sub(self.processor) * 2 > taken
     }
 }
 

@@ -44,7 +44,8 @@ pub(crate) struct Outcome {
 impl ControlBlock {
     /// The block of the session `id`, whose body begins with `first_bytes`.
     pub(crate) fn new(id: SessionId, facts: &RequestFacts, first_bytes: &[u8]) -> Self {
-        let content_type = facts.head.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+        let content_type =
+            facts.head.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
         let (memory, [method, query, path_info, path_translated, content_type, data]) = lay_out([
             facts.head.method.as_str().as_bytes(),
             facts.query().as_bytes(),

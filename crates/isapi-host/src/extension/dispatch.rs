@@ -103,8 +103,7 @@ fn start(
     let event_loop = EventLoop::current();
     let pipe = Arc::new(Pipe::new(event_loop.clone()));
     let reader = PipeBody::new(Arc::clone(&pipe));
-    let (host, access, link) =
-        (Arc::clone(&exchange.host), exchange.access.clone(), Arc::clone(exchange.link()));
+    let (host, access, link) = (Arc::clone(&exchange.host), exchange.access.clone(), Arc::clone(exchange.link()));
     let session = Session::enter(Parts { host, extension, facts, body, pipe, link, event_loop, access, seat });
     if run(&exchange.host, session) {
         Ok(Waiting { exchange: Some(exchange), reader: Some(reader), head: None })

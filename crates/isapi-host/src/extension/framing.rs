@@ -4,7 +4,6 @@
 //! body are dropped, chunk framing of the extension's own is taken off, and what is left is cut into pieces.
 
 use std::borrow::Cow;
-use std::iter;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -26,9 +25,31 @@ pub(crate) enum Framing {
 /// Bytes admitted to the body: which parts of which buffer.
 pub(crate) struct Admitted<'a> {
     pub(crate) data: Cow<'a, [u8]>,
-    pub(crate) ranges: Vec<Range<usize>>,
+    pub(crate) ranges: Ranges,
     /// The most bytes of one piece.
     pub(crate) piece: usize,
+}
+
+/// Parts of a buffer; most often one.
+#[derive(Debug)]
+pub(crate) enum Ranges {
+    One(Range<usize>),
+    Many(Vec<Range<usize>>),
+}
+
+impl Default for Ranges {
+    fn default() -> Self {
+        Ranges::One(0..0)
+    }
+}
+
+impl Ranges {
+    fn as_slice(&self) -> &[Range<usize>] {
+        match self {
+            Ranges::One(range) => std::slice::from_ref(range),
+            Ranges::Many(ranges) => ranges,
+        }
+    }
 }
 
 impl Framing {
@@ -36,11 +57,11 @@ impl Framing {
     ///
     /// # Errors
     /// 87 when the extension's own chunks are malformed.
-    pub(crate) fn admit(&mut self, data: &[u8]) -> Result<Vec<Range<usize>>, Win32Error> {
+    pub(crate) fn admit(&mut self, data: &[u8]) -> Result<Ranges, Win32Error> {
         match self {
-            Framing::Plain => Ok(iter::once(0..data.len()).collect()),
-            Framing::Discard => Ok(Vec::new()),
-            Framing::Chunks(decoder) => decoder.feed(data).map_err(|_| Win32Error::INVALID_PARAMETER),
+            Framing::Plain => Ok(Ranges::One(0..data.len())),
+            Framing::Discard => Ok(Ranges::default()),
+            Framing::Chunks(decoder) => decoder.feed(data).map(Ranges::Many).map_err(|_| Win32Error::INVALID_PARAMETER),
             Framing::Length(left) => {
                 let length = usize::try_from(*left).unwrap_or(usize::MAX).min(data.len());
                 *left -= length as u64;
@@ -50,7 +71,7 @@ impl Framing {
                         "ISAPI0315 an extension wrote {excess} bytes more than its Content-Length; they are dropped"
                     );
                 }
-                Ok(iter::once(0..length).collect())
+                Ok(Ranges::One(0..length))
             }
         }
     }
@@ -73,7 +94,7 @@ impl Framing {
 impl Admitted<'_> {
     /// The parts, piece by piece.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        self.ranges.iter().flat_map(|range| self.data[range.clone()].chunks(self.piece))
+        self.ranges.as_slice().iter().flat_map(|range| self.data[range.clone()].chunks(self.piece))
     }
 
     /// Copies of the parts.

@@ -50,7 +50,8 @@ impl Extension {
         };
         // From here on foreign code may have started threads: never unloaded.
         let _library = ManuallyDrop::new(library);
-        let extension = Extension { path: path.to_owned(), http_extension_proc, terminate_extension, pace: Arc::default() };
+        let extension =
+            Extension { path: path.to_owned(), http_extension_proc, terminate_extension, pace: Arc::default() };
         extension.shake_hands(get_version)?;
         Ok(extension)
     }

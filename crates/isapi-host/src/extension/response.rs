@@ -49,14 +49,8 @@ enum Head {
 }
 
 impl Response {
-    pub(crate) fn new(
-        pipe: Arc<Pipe>,
-        link: Arc<Link>,
-        to_head_request: bool,
-        send_idle: Duration,
-    ) -> Self {
-        let state =
-            State { head: Head::Unset(Vec::new()), begun: false, framing: Framing::Plain, close: false };
+    pub(crate) fn new(pipe: Arc<Pipe>, link: Arc<Link>, to_head_request: bool, send_idle: Duration) -> Self {
+        let state = State { head: Head::Unset(Vec::new()), begun: false, framing: Framing::Plain, close: false };
         Response { pipe, link, to_head_request, send_idle, state: Mutex::new(state) }
     }
 

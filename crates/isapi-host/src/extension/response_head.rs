@@ -8,6 +8,8 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::ext::ReasonPhrase;
 
+/// The header lines that are read without further ado.
+const FEW_HEADERS: usize = 16;
 /// The most header lines of a response.
 const MAX_HEADERS: usize = 256;
 
@@ -96,82 +98,107 @@ impl ResponseHead {
         if block.is_empty() {
             return Ok(0);
         }
+        if let Some(end) = self.read_block::<FEW_HEADERS>(block, block)? {
+            return Ok(end);
+        }
         // The contract asks for an empty line at the end; a block that lacks it is complete nevertheless.
-        let mut completed = Vec::new();
         for ending in [&b""[..], b"\r\n", b"\r\n\r\n"] {
-            let mut slots = [httparse::EMPTY_HEADER; MAX_HEADERS];
-            let text = if ending.is_empty() {
-                block
-            } else {
-                completed.clear();
-                completed.extend_from_slice(block);
-                completed.extend_from_slice(ending);
-                &completed
-            };
-            match httparse::parse_headers(text, &mut slots) {
-                Ok(httparse::Status::Complete((length, headers))) => {
-                    for header in headers.iter() {
-                        self.add(header)?;
-                    }
-                    self.frame()?;
-                    return Ok(length.min(block.len()));
-                }
-                Ok(httparse::Status::Partial) => {}
-                Err(error) => return Err(BadHead(format!("{error} in {}", excerpt(block)))),
+            if let Some(end) = self.read_block::<MAX_HEADERS>(&[block, ending].concat(), block)? {
+                return Ok(end.min(block.len()));
             }
         }
         Err(bad("header block", block))
     }
 
-    fn add(&mut self, header: &httparse::Header<'_>) -> Result<(), BadHead> {
+    /// Reads the headers of `text`, which is `block` with an ending; `None` when it has no end, or more than `N` headers.
+    fn read_block<const N: usize>(&mut self, text: &[u8], block: &[u8]) -> Result<Option<usize>, BadHead> {
+        let mut slots = [httparse::EMPTY_HEADER; N];
+        match httparse::parse_headers(text, &mut slots) {
+            Ok(httparse::Status::Complete((length, headers))) => {
+                let mut framing = FramingHeaders::default();
+                for header in headers.iter() {
+                    self.add(header, &mut framing)?;
+                }
+                self.frame(&framing)?;
+                Ok(Some(length))
+            }
+            Ok(httparse::Status::Partial) => Ok(None),
+            Err(httparse::Error::TooManyHeaders) if N < MAX_HEADERS => Ok(None),
+            Err(error) => Err(BadHead(format!("{error} in {}", excerpt(block)))),
+        }
+    }
+
+    /// Adds a header, or keeps aside what it says about connection and framing.
+    fn add<'a>(&mut self, header: &httparse::Header<'a>, framing: &mut FramingHeaders<'a>) -> Result<(), BadHead> {
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| bad("name", header.name.as_bytes()))?;
+        match name {
+            header::CONNECTION => {
+                self.close |= str::from_utf8(header.value).is_ok_and(has_close);
+                return Ok(());
+            }
+            header::UPGRADE | header::TRAILER => return Ok(()),
+            header::TRANSFER_ENCODING => {
+                if !header.value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                    return Err(bad("Transfer-Encoding", header.value));
+                }
+                framing.own_chunks = true;
+                return Ok(());
+            }
+            header::CONTENT_LENGTH => framing.lengths.push_or_count(header.value),
+            _ if name == "keep-alive" => return Ok(()),
+            _ => {}
+        }
         let value = HeaderValue::from_bytes(header.value).map_err(|_| bad("value", header.value))?;
         self.headers.append(name, value);
         Ok(())
     }
 
-    /// Turns the headers about connection and framing into `close` and `framing`.
-    fn frame(&mut self) -> Result<(), BadHead> {
-        let connection = self.headers.get_all(header::CONNECTION).iter();
-        self.close |= connection.filter_map(|value| value.to_str().ok()).any(has_close);
-        for name in [header::CONNECTION, header::UPGRADE, header::TRAILER] {
-            self.headers.remove(name);
-        }
-        self.headers.remove("keep-alive");
-        if let Some(coding) = self.headers.remove(header::TRANSFER_ENCODING) {
-            if !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") {
-                return Err(bad("Transfer-Encoding", coding.as_bytes()));
-            }
-            self.headers.remove(header::CONTENT_LENGTH);
+    /// Turns what the headers say about framing into `framing`.
+    fn frame(&mut self, said: &FramingHeaders<'_>) -> Result<(), BadHead> {
+        if said.own_chunks {
             self.framing = BodyFraming::OwnChunks;
+        } else if let Some(digits) = said.lengths.first {
+            let length = parse_length(digits).filter(|_| said.lengths.count == 1);
+            self.framing = BodyFraming::Length(length.ok_or_else(|| bad("Content-Length", digits))?);
         }
-        self.read_length()?;
-        if matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-            // hyper takes a length there as a promise of a body.
+        let bodiless = matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if said.lengths.count > 0 && (said.own_chunks || bodiless) {
+            // hyper takes a length as a promise of a body of that length.
             self.headers.remove(header::CONTENT_LENGTH);
         }
         Ok(())
-    }
-
-    fn read_length(&mut self) -> Result<(), BadHead> {
-        let mut lengths = self.headers.get_all(header::CONTENT_LENGTH).iter();
-        let Some(length) = lengths.next() else { return Ok(()) };
-        let digits = length.as_bytes();
-        let all_digits = digits.iter().all(u8::is_ascii_digit);
-        let value = length.to_str().ok().and_then(|text| text.parse::<u64>().ok()).filter(|_| all_digits);
-        match (value, lengths.next()) {
-            (Some(value), None) => {
-                self.framing = BodyFraming::Length(value);
-                Ok(())
-            }
-            _ => Err(bad("Content-Length", digits)),
-        }
     }
 
     /// Whether a response with this head, to a request that was `HEAD` or not, has no body by definition.
     pub(crate) fn is_bodiless(&self, to_head_request: bool) -> bool {
         to_head_request || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     }
+}
+
+/// What a head says about framing.
+#[derive(Default)]
+struct FramingHeaders<'a> {
+    own_chunks: bool,
+    lengths: Lengths<'a>,
+}
+
+/// The values of `Content-Length`: there may be one.
+#[derive(Default)]
+struct Lengths<'a> {
+    first: Option<&'a [u8]>,
+    count: usize,
+}
+
+impl<'a> Lengths<'a> {
+    fn push_or_count(&mut self, value: &'a [u8]) {
+        self.first.get_or_insert(value);
+        self.count += 1;
+    }
+}
+
+fn parse_length(digits: &[u8]) -> Option<u64> {
+    let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    str::from_utf8(digits).ok().filter(|_| all_digits)?.parse().ok()
 }
 
 fn has_close(value: &str) -> bool {
