@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use isapi_abi::fence::fence;
 
 use crate::lock::{LockAnyway, wait_anyway};
+use crate::repeated;
 
 /// How long a job waits before a thread beyond the number of processors is started for it.
 const PATIENCE: Duration = Duration::from_millis(2);
@@ -164,7 +165,9 @@ impl Pool {
         let name = format!("isapi-{}", state.threads + 1);
         match thread::Builder::new().name(name).spawn(move || pool.work()) {
             Ok(_) => state.threads += 1,
-            Err(error) => tracing::warn!("ISAPI0313 cannot start a thread for extensions: {error}"),
+            Err(error) => {
+                repeated::warn("ISAPI0313", || format!("ISAPI0313 cannot start a thread for extensions: {error}"))
+            }
         }
     }
 

@@ -28,6 +28,7 @@ mod link;
 mod listen;
 mod lock;
 mod options;
+mod repeated;
 mod request_path;
 mod server;
 mod server_variables;

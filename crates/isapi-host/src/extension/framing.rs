@@ -10,6 +10,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::chunked::ChunkDecoder;
+use super::origin::Origin;
 use super::pipe::HIGH_WATER;
 use super::win32::Win32Error;
 
@@ -32,11 +33,11 @@ pub(crate) struct Admitted<'a> {
 }
 
 impl Framing {
-    /// The parts of `data` that go out.
+    /// The parts of `data` that go out; messages name the request by its `origin`.
     ///
     /// # Errors
     /// 87 when the extension's own chunks are malformed.
-    pub(crate) fn admit(&mut self, data: &[u8]) -> Result<Vec<Range<usize>>, Win32Error> {
+    pub(crate) fn admit(&mut self, data: &[u8], origin: &Origin) -> Result<Vec<Range<usize>>, Win32Error> {
         match self {
             Framing::Plain => Ok(iter::once(0..data.len()).collect()),
             Framing::Discard => Ok(Vec::new()),
@@ -47,7 +48,7 @@ impl Framing {
                 if length < data.len() {
                     let excess = data.len() - length;
                     tracing::warn!(
-                        "ISAPI0315 an extension wrote {excess} bytes more than its Content-Length; they are dropped"
+                        "ISAPI0315 {origin} wrote {excess} bytes more than its Content-Length; they are dropped"
                     );
                 }
                 Ok(iter::once(0..length).collect())

@@ -7,20 +7,21 @@
 
 mod asynchronous;
 mod ending;
+mod reading;
 
-use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use http::Method;
 use isapi_abi::fence::fence;
 use isapi_abi::httpext::HSE_STATUS_ERROR;
 use tokio::sync::oneshot;
 
 use self::ending::Stage;
+use self::reading::BodyPlace;
 use super::completion::Completions;
 use super::control_block::ControlBlock;
 use super::library::Extension;
+use super::origin::Origin;
 use super::pipe::Pipe;
 use super::request_body::RequestBody;
 use super::request_facts::RequestFacts;
@@ -37,10 +38,9 @@ use crate::server_variables;
 pub(crate) struct Session {
     id: SessionId,
     host: Arc<Host>,
-    extension: Arc<Extension>,
-    facts: RequestFacts,
+    origin: Arc<Origin>,
     block: ControlBlock,
-    body: Mutex<Option<RequestBody>>,
+    body: Mutex<BodyPlace>,
     response: Response,
     completions: Mutex<Completions>,
     /// The log entry, written when both the session and the client's side have let go of it.
@@ -67,16 +67,15 @@ impl Session {
     pub(crate) fn enter(mut parts: Parts) -> Arc<Session> {
         let first_bytes = parts.body.take_first_bytes();
         SESSIONS.enter(|id| {
-            let to_head_request = parts.facts.method == Method::HEAD;
+            let origin = Arc::new(Origin { extension: parts.extension, facts: parts.facts });
             let send_idle = parts.host.timeouts.send_idle;
             Session {
                 id,
-                block: ControlBlock::new(id, &parts.facts, &first_bytes),
-                response: Response::new(parts.pipe, parts.link, parts.hand_over, to_head_request, send_idle),
+                block: ControlBlock::new(id, &origin.facts, &first_bytes),
+                response: Response::new(parts.pipe, parts.link, parts.hand_over, Arc::clone(&origin), send_idle),
                 host: parts.host,
-                extension: parts.extension,
-                facts: parts.facts,
-                body: Mutex::new(Some(parts.body)),
+                origin,
+                body: Mutex::new(BodyPlace::Here(parts.body)),
                 completions: Mutex::default(),
                 access: Mutex::new(Some(parts.access)),
                 stage: Mutex::new(Stage::new(parts.seat)),
@@ -91,7 +90,7 @@ impl Session {
             tracing::debug!("the client left before a thread was free for {}", self.describe());
             return self.discard();
         }
-        let status = fence(HSE_STATUS_ERROR, || self.extension.serve(&self.block));
+        let status = fence(HSE_STATUS_ERROR, || self.origin.extension.serve(&self.block));
         self.returned(status);
     }
 
@@ -100,19 +99,15 @@ impl Session {
     /// # Errors
     /// 1413 when there is none of that name.
     pub(crate) fn variable(&self, name: &[u8]) -> Result<Vec<u8>, Win32Error> {
-        server_variables::terminated(&self.facts, name).ok_or(Win32Error::INVALID_INDEX)
-    }
-
-    /// The next bytes of the body; see [`RequestBody::read`].
-    pub(crate) fn read(&self, buffer: &mut [MaybeUninit<u8>]) -> Result<usize, Win32Error> {
-        let mut body = self.body.lock_anyway();
-        let body = body.as_mut().ok_or(Win32Error::INVALID_PARAMETER)?;
-        body.read(buffer, &self.host.runtime)
+        server_variables::terminated(&self.origin.facts, name).ok_or(Win32Error::INVALID_INDEX)
     }
 
     /// Writes body bytes, blocking; see [`Response::write`].
+    ///
+    /// # Errors
+    /// As [`Session::open_response`] and [`Response::write`].
     pub(crate) fn write(&self, data: &[u8]) -> Result<(), Win32Error> {
-        self.response.write(data)
+        self.open_response()?.write(data)
     }
 
     /// Appends to the query field of the log entry.
@@ -124,12 +119,43 @@ impl Session {
 
     /// Whether the connection will be kept behind this response, as far as is known.
     pub(crate) fn keeps_connection(&self) -> bool {
-        self.facts.wants_keep_alive() && !self.response.closes()
+        self.origin.facts.wants_keep_alive() && !self.response.closes()
     }
 
-    /// The response.
+    /// The response, to send more of it.
+    ///
+    /// # Errors
+    /// 87 when the last send of it has been accepted.
+    pub(crate) fn open_response(&self) -> Result<&Response, Win32Error> {
+        let is_sealed = self.completions.lock_anyway().is_sealed();
+        if is_sealed { Err(Win32Error::INVALID_PARAMETER) } else { Ok(&self.response) }
+    }
+
+    /// The send that starts now is the last of the response.
+    pub(crate) fn seal_response(&self) {
+        self.completions.lock_anyway().seal();
+    }
+
+    /// The response, whatever its state.
     pub(crate) fn response(&self) -> &Response {
         &self.response
+    }
+
+    /// The extension that answers.
+    pub(crate) fn extension(&self) -> &Extension {
+        &self.origin.extension
+    }
+
+    /// The name of the session towards the module: the same for all of the request, and of no other in the process.
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Notes the sub-status for the log.
+    pub(crate) fn log_sub_status(&self, sub_status: u16) {
+        if let Some(access) = self.access.lock_anyway().as_ref() {
+            access.sub_status(sub_status);
+        }
     }
 
     /// The host.
@@ -139,8 +165,7 @@ impl Session {
 
     /// Module, method and URL, for the log.
     pub(crate) fn describe(&self) -> String {
-        let RequestFacts { method, raw_path, .. } = &self.facts;
-        format!("{} for {method} {raw_path}", self.extension.path().display())
+        self.origin.to_string()
     }
 
     /// When the session was created.

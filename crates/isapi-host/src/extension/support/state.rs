@@ -1,5 +1,5 @@
 //! The state of request and connection: DONE_WITH_SESSION (4), IS_KEEP_CONN (1008), CLOSE_CONNECTION (1017),
-//! IS_CONNECTED (1018), IS_IN_PROCESS (1030), SET_FLUSH_FLAG (1043).
+//! IS_CONNECTED (1018), IS_IN_PROCESS (1030), SET_FLUSH_FLAG (1043), CANCEL_IO (1049).
 
 use std::sync::Arc;
 
@@ -57,8 +57,13 @@ pub(super) fn set_flush_flag(session: &Session, arguments: Arguments) -> Result<
     Ok(())
 }
 
+/// Gives the outstanding operation up; it completes with 995.
+pub(super) fn cancel_io(session: &Arc<Session>) -> Result<(), Win32Error> {
+    session.stop_outstanding(Win32Error::ABORTED)
+}
+
 /// Breaks the connection now.
-pub(super) fn close_connection(session: &Session) -> Result<(), Win32Error> {
+pub(super) fn close_connection(session: &Arc<Session>) -> Result<(), Win32Error> {
     session.close_connection()
 }
 
