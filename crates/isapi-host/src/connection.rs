@@ -23,6 +23,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use crate::host::Host;
 use crate::link::{self, Existence, Link};
 use crate::options::Timeouts;
+use crate::reset::{Reset, Resettable};
 use crate::site;
 
 /// The two ends of a connection.
@@ -44,12 +45,13 @@ const FIRST_REQUEST: Duration = Duration::from_millis(500);
 /// Serves requests on `stream` until it ends; when `stop` is set, the request in progress is the last.
 pub(crate) async fn serve<S>(stream: S, peers: Peers, host: Arc<Host>, mut stop: watch::Receiver<bool>)
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Reset + Send + Unpin + 'static,
 {
     let timeouts = host.timeouts;
     let phase = Arc::new(Phase::default());
-    let stream = TokioIo::new(TimedStream::new(stream, Arc::clone(&phase), timeouts));
     let existence = Existence(Arc::default());
+    let stream = Resettable::new(stream, Arc::clone(&existence.0));
+    let stream = TokioIo::new(TimedStream::new(stream, Arc::clone(&phase), timeouts));
     let (entering, link) = (Arc::clone(&phase), Arc::clone(&existence.0));
     let service_host = Arc::clone(&host);
     let service = service_fn(move |request| {

@@ -30,6 +30,7 @@ mod lock;
 mod options;
 mod repeated;
 mod request_path;
+mod reset;
 mod server;
 mod server_variables;
 mod site;

@@ -4,7 +4,7 @@
 //! which may outlive it: an extension can still hold a request whose client left long ago. Any thread may ask.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use tokio::sync::Notify;
 
@@ -22,6 +22,7 @@ const GONE: u8 = 3;
 pub(crate) struct Link {
     state: AtomicU8,
     changed: Notify,
+    reset: AtomicBool,
 }
 
 /// What the connection is to do.
@@ -42,6 +43,16 @@ impl Link {
     /// Closes the connection at once, also when the client does not read.
     pub(crate) fn cut(&self) {
         self.raise(CUT);
+    }
+
+    /// Lets the connection end with a reset, whenever it ends; what the client has not got by then is lost.
+    pub(crate) fn reset_on_close(&self) {
+        self.reset.store(true, Ordering::Release);
+    }
+
+    /// Whether the connection is to end with a reset.
+    pub(crate) fn resets(&self) -> bool {
+        self.reset.load(Ordering::Acquire)
     }
 
     /// Whether the response in progress is the last, or the connection has ended already.

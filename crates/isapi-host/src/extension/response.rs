@@ -209,6 +209,11 @@ impl Response {
         self.link.close_behind_response();
     }
 
+    /// Ends the connection with a reset, whenever it ends.
+    pub(crate) fn reset_on_close(&self) {
+        self.link.reset_on_close();
+    }
+
     /// Breaks the connection at once, also when the client does not read.
     pub(crate) fn abort(&self) {
         self.pipe.abort();

@@ -5,11 +5,12 @@
 #![expect(unsafe_code, reason = "each request gives its own meaning to raw arguments")]
 
 mod completion;
+mod custom_error;
 mod file;
 mod handle;
 mod headers;
 mod log;
-mod path;
+mod mapping;
 mod reading;
 mod state;
 mod vector;
@@ -51,7 +52,14 @@ pub(super) unsafe fn serve(session: &Arc<Session>, request: u32, arguments: Argu
             hse::HSE_REQ_CANCEL_IO => state::cancel_io(session),
             hse::HSE_REQ_VECTOR_SEND => vector::send(session, arguments),
             hse::HSE_REQ_TRANSMIT_FILE => file::transmit(session, arguments),
-            hse::HSE_REQ_MAP_URL_TO_PATH => path::map(session, arguments),
+            hse::HSE_REQ_MAP_URL_TO_PATH => mapping::map(session, arguments),
+            hse::HSE_REQ_MAP_URL_TO_PATH_EX => mapping::map_ex(session, arguments),
+            hse::HSE_REQ_MAP_UNICODE_URL_TO_PATH => mapping::map_unicode(session, arguments),
+            hse::HSE_REQ_MAP_UNICODE_URL_TO_PATH_EX => mapping::map_unicode_ex(session, arguments),
+            hse::HSE_REQ_NORMALIZE_URL => mapping::normalise(arguments),
+            hse::HSE_REQ_SEND_CUSTOM_ERROR => custom_error::send(session, arguments),
+            hse::HSE_REQ_ABORTIVE_CLOSE => state::abortive_close(session),
+            hse::HSE_REQ_GET_TRACE_INFO => state::get_trace_info(session, arguments),
             hse::HSE_APPEND_LOG_PARAMETER => log::append(session, arguments),
             hse::HSE_REQ_REPORT_UNHEALTHY => log::report_unhealthy(session, arguments),
             hse::HSE_REQ_IS_KEEP_CONN => state::is_keep_conn(session, arguments),
@@ -85,13 +93,12 @@ fn is_in_contract(request: u32) -> bool {
         hse::HSE_REQ_GET_SSPI_INFO
             | hse::HSE_REQ_REFRESH_ISAPI_ACL
             | hse::HSE_REQ_GET_IMPERSONATION_TOKEN
-            | hse::HSE_REQ_MAP_URL_TO_PATH_EX
-            | hse::HSE_REQ_ABORTIVE_CLOSE
             | hse::HSE_REQ_GET_CERT_INFO_EX
-            | hse::HSE_REQ_MAP_UNICODE_URL_TO_PATH..=hse::HSE_REQ_SEND_CUSTOM_ERROR
-            | hse::HSE_REQ_NORMALIZE_URL
+            | hse::HSE_REQ_EXEC_UNICODE_URL..=hse::HSE_REQ_GET_EXEC_URL_STATUS
             | hse::HSE_REQ_GET_ANONYMOUS_TOKEN
-            | hse::HSE_REQ_GET_CACHE_INVALIDATION_CALLBACK..=hse::HSE_REQ_GET_TRACE_INFO
-            | hse::HSE_REQ_GET_TRACE_INFO_EX..=hse::HSE_REQ_GET_CHANNEL_BINDING_TOKEN
+            | hse::HSE_REQ_GET_CACHE_INVALIDATION_CALLBACK..=hse::HSE_REQ_GET_UNICODE_ANONYMOUS_TOKEN
+            | hse::HSE_REQ_GET_TRACE_INFO_EX
+                ..=hse::HSE_REQ_GET_PROTOCOL_MANAGER_CUSTOM_INTERFACE_CALLBACK
+            | hse::HSE_REQ_GET_CHANNEL_BINDING_TOKEN
     )
 }
