@@ -3,11 +3,16 @@
 #![cfg(unix)]
 
 mod bodies;
+mod errors;
 mod files;
 mod harness;
 mod lifecycle;
 mod loading;
+mod mapping;
+mod numbers;
 mod protocol;
+mod reading;
 mod responses;
 mod stopping;
 mod variables;
+mod vectors;
