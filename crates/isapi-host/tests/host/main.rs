@@ -14,5 +14,6 @@ mod protocol;
 mod reading;
 mod responses;
 mod stopping;
+mod storm;
 mod variables;
 mod vectors;

@@ -173,11 +173,11 @@ fn slow_and_oversized_bodies_fail_the_read() {
 }
 
 #[test]
-fn a_server_stops_although_a_read_never_completes() {
+fn a_server_stops_although_a_module_never_ends_its_read() {
     let mut options = ServerOptions::new(site(&probe_of("reading")));
     options.grace = Duration::from_millis(100);
     let mut server = Running::start(options);
-    let mut client = begin(&server, "pending", 60_000, &body(49_152));
+    let mut client = begin(&server, "never_done", 60_000, &body(49_152));
     assert_eq!(notes(&server, 0), "");
     let begin = Instant::now();
     server.ask_to_stop();

@@ -81,12 +81,23 @@ static void WINAPI told(ECB *ecb, void *context, DWORD bytes, DWORD error)
     memset(context, 0xEE, PIECE);
 }
 
-static void begin_reading(ECB *ecb)
+static void WINAPI told_and_done(ECB *ecb, void *context, DWORD bytes, DWORD error)
 {
-    on_completion(ecb, told, pending_read.room);
+    told(ecb, context, bytes, error);
+    done(ecb);
+}
+
+static void begin_reading_for(ECB *ecb, PFN_HSE_IO_COMPLETION completed)
+{
+    on_completion(ecb, completed, pending_read.room);
     int error = start(ecb, &pending_read, PIECE);
     if (error)
         note("not started: %d", error);
+}
+
+static void begin_reading(ECB *ecb)
+{
+    begin_reading_for(ecb, told);
 }
 
 /* How many bytes of the room are not as the completion left them. */
@@ -99,6 +110,12 @@ static DWORD touched(ECB *ecb)
 }
 
 static DWORD pending(ECB *ecb)
+{
+    begin_reading_for(ecb, told_and_done);
+    return HSE_STATUS_PENDING;
+}
+
+static DWORD never_done(ECB *ecb)
 {
     begin_reading(ecb);
     return HSE_STATUS_PENDING;
@@ -202,7 +219,7 @@ static DWORD cancelled(ECB *ecb)
 }
 
 static const struct behaviour behaviours[] = {
-    {"all", all}, {"refused", refused}, {"pending", pending}, {"done_at_once", done_at_once}, {"returned", returned},
+    {"all", all}, {"refused", refused}, {"pending", pending}, {"never_done", never_done}, {"done_at_once", done_at_once}, {"returned", returned},
     {"unregistered", unregistered}, {"closed", closed}, {"both_kinds", both_kinds}, {"race", race},
     {"cancelled", cancelled}, {"touched", touched}, {"notes", notes},
 };
