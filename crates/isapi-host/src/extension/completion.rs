@@ -166,9 +166,9 @@ impl Completions {
         self.sealed = true;
     }
 
-    /// Whether the last send has been accepted.
+    /// Whether nothing more can be sent: the last send has been accepted, or the session is done.
     pub(crate) fn is_sealed(&self) -> bool {
-        self.sealed
+        self.sealed || self.closed
     }
 
     /// Ends everything; the caller reports the operation that is aborted by it.

@@ -125,7 +125,7 @@ impl Session {
     /// The response, to send more of it.
     ///
     /// # Errors
-    /// 87 when the last send of it has been accepted.
+    /// 87 when the last send of it has been accepted, or the session is done.
     pub(crate) fn open_response(&self) -> Result<&Response, Win32Error> {
         let is_sealed = self.completions.lock_anyway().is_sealed();
         if is_sealed { Err(Win32Error::INVALID_PARAMETER) } else { Ok(&self.response) }

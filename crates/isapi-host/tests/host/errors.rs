@@ -97,6 +97,15 @@ fn an_abortive_close_is_a_reset() {
 }
 
 #[test]
+fn nothing_touches_the_connection_after_done() {
+    let server = server();
+    let mut client = server.connect();
+    assert_eq!(client.get("after_done").status(), 200);
+    assert_eq!(client.get_with("notes", "X-Count: 1\r\n").text(), "87 87 87 87 87 1168");
+    assert_eq!(client.get("trace").status(), 200);
+}
+
+#[test]
 fn each_request_has_a_trace_id_of_its_own() {
     let server = server();
     let mut client = server.connect();

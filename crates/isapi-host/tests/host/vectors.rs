@@ -187,6 +187,17 @@ fn a_cancelled_vector_completes_with_995_and_cuts_the_response() {
 }
 
 #[test]
+fn a_cancelled_write_completes_with_995_and_goes_out_nevertheless() {
+    let server = server();
+    let mut client = server.connect();
+    client.send(b"GET /?cancelled_write HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(notes(&server, 2), "0 995,cancel 0 1168 done 0");
+    let reply = client.reply();
+    assert_eq!((reply.complete, reply.body.len()), (true, LARGE));
+    assert!(reply.body.iter().all(|byte| *byte == b'm'));
+}
+
+#[test]
 fn closing_the_connection_completes_a_vector_with_64() {
     let server = server();
     let mut client = server.connect();

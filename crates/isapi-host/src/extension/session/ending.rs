@@ -103,13 +103,26 @@ impl Session {
     /// # Errors
     /// 87 when it has: the connection may be another request's by now.
     pub(crate) fn close_connection(self: &Arc<Self>) -> Result<(), Win32Error> {
-        if matches!(self.stage.lock_anyway().life, Life::DoneWhileRunning | Life::Finished) {
-            return Err(Win32Error::INVALID_PARAMETER);
-        }
+        self.check_connection()?;
         // Its completion says who closed the connection; without an operation there is nothing to tell.
         let _ = self.stop_outstanding(Win32Error::CUT);
         self.response.abort();
         Ok(())
+    }
+
+    /// Lets the connection end with a reset, whenever it ends, unless the extension has given it back.
+    ///
+    /// # Errors
+    /// As [`Session::close_connection`].
+    pub(crate) fn reset_on_close(&self) -> Result<(), Win32Error> {
+        self.check_connection()?;
+        self.response.reset_on_close();
+        Ok(())
+    }
+
+    fn check_connection(&self) -> Result<(), Win32Error> {
+        let given_back = matches!(self.stage.lock_anyway().life, Life::DoneWhileRunning | Life::Finished);
+        if given_back { Err(Win32Error::INVALID_PARAMETER) } else { Ok(()) }
     }
 
     /// Whether a status means success; one that is none is logged and means failure.

@@ -67,8 +67,7 @@ pub(super) fn cancel_io(session: &Arc<Session>) -> Result<(), Win32Error> {
 
 /// From now on the connection ends with a reset, whenever it ends.
 pub(super) fn abortive_close(session: &Session) -> Result<(), Win32Error> {
-    session.response().reset_on_close();
-    Ok(())
+    session.reset_on_close()
 }
 
 /// The request's identity, into the buffer. It is never traced, since there is no tracing; but the identity is good for

@@ -62,6 +62,28 @@ static DWORD reset(ECB *ecb)
     return HSE_STATUS_SUCCESS;
 }
 
+/* The connection may be another request's already, so nothing may touch it. */
+static DWORD after_done(ECB *ecb)
+{
+    char room[16];
+    DWORD size = sizeof room, type = HSE_IO_ASYNC;
+    HSE_RESPONSE_VECTOR vector = {HSE_IO_SYNC | HSE_IO_DISCONNECT_AFTER_SEND, 0, 0, 0, 0};
+    HSE_CUSTOM_ERROR_INFO error = {"404 Not Found", 0, FALSE};
+    on_completion(ecb, sent, 0);
+    text_head(ecb);
+    done(ecb);
+    int results[6] = {
+        asked(ecb, HSE_REQ_ABORTIVE_CLOSE, 0, 0, 0),
+        asked(ecb, HSE_REQ_CLOSE_CONNECTION, 0, 0, 0),
+        asked(ecb, HSE_REQ_VECTOR_SEND, &vector, 0, 0),
+        asked(ecb, HSE_REQ_SEND_CUSTOM_ERROR, &error, 0, 0),
+        asked(ecb, HSE_REQ_ASYNC_READ_CLIENT, room, &size, &type),
+        asked(ecb, HSE_REQ_CANCEL_IO, 0, 0, 0),
+    };
+    note("%d %d %d %d %d %d", results[0], results[1], results[2], results[3], results[4], results[5]);
+    return HSE_STATUS_PENDING;
+}
+
 static DWORD trace(ECB *ecb)
 {
     struct {
@@ -81,7 +103,7 @@ static DWORD trace(ECB *ecb)
 
 static const struct behaviour behaviours[] = {
     {"custom", custom}, {"without_callback", without_callback}, {"behind_a_head", behind_a_head}, {"nulls", nulls},
-    {"reset", reset}, {"trace", trace}, {"notes", notes},
+    {"reset", reset}, {"after_done", after_done}, {"trace", trace}, {"notes", notes},
 };
 
 PROBE(behaviours)

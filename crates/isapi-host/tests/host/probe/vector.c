@@ -201,6 +201,17 @@ static DWORD cancelled(ECB *ecb)
     return HSE_STATUS_PENDING;
 }
 
+/* What a write has queued is on its way already; cancelling it tells the module earlier and loses nothing. */
+static DWORD cancelled_write(ECB *ecb)
+{
+    struct vector *vector = large_vector(0);
+    text_head(ecb);
+    on_completion(ecb, aborted, vector);
+    put_bytes(ecb, vector->large, LARGE, HSE_IO_ASYNC);
+    on_thread(cancel, ecb);
+    return HSE_STATUS_PENDING;
+}
+
 static void *close_it(void *argument)
 {
     ECB *ecb = argument;
@@ -292,7 +303,7 @@ static DWORD own_chunks(ECB *ecb)
 
 static const struct behaviour behaviours[] = {
     {"vector", vector}, {"odd_arrays", odd_arrays}, {"last", last}, {"large", large},
-    {"done_while_sending", done_while_sending}, {"cancelled", cancelled}, {"closed", closed},
+    {"done_while_sending", done_while_sending}, {"cancelled", cancelled}, {"cancelled_write", cancelled_write}, {"closed", closed},
     {"second_operation", second_operation}, {"without_callback", without_callback},
     {"from_a_thread", from_a_thread}, {"own_chunks", own_chunks}, {"notes", notes}, {"gate", gate},
 };
