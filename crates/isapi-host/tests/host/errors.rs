@@ -5,12 +5,12 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 
 use isapi_config::{ErrorAnswer, ErrorPage};
-use isapi_host::ServerOptions;
+use isapi_host::{AccessLogTarget, ServerOptions};
 
 use crate::harness::{Client, Reply, Running, folder, probe_of, site};
 
 /// The probe in a site with some error pages; one of their files is missing.
-fn server() -> Running {
+fn options() -> ServerOptions {
     let folder = folder();
     fs::write(folder.join("any.htm"), "<p>any 404").expect("a writable folder");
     fs::write(folder.join("three.txt"), "404.3").expect("a writable folder");
@@ -23,7 +23,11 @@ fn server() -> Running {
         page(500, Some(100), ErrorAnswer::Redirect("/sorry?a=1".to_owned())),
     ];
     let site = site(&probe_of("errors")).with_error_pages(pages).expect("each once");
-    Running::start(ServerOptions::new(site))
+    ServerOptions::new(site)
+}
+
+fn server() -> Running {
+    Running::start(options())
 }
 
 fn ask(client: &mut Client, behaviour: &str, status: &str, sub: u16, is_async: u8) -> Reply {
@@ -45,6 +49,16 @@ fn the_page_of_an_error_is_sent_under_its_status() {
     }
     let notes = client.get_with("notes", "X-Count: 6\r\n").text();
     assert_eq!(notes, "10 0,87 87,5 0,87 87,0 0,87 87", "the page is the whole response");
+}
+
+#[test]
+fn the_log_has_the_sub_status_of_a_page() {
+    let file = folder().join("access.log");
+    let server = Running::start(ServerOptions { access_log: Some(AccessLogTarget::File(file.clone())), ..options() });
+    assert_eq!(ask(&mut server.connect(), "custom", "404 Not Found", 3, 0).status(), 404);
+    drop(server);
+    let log = fs::read_to_string(file).expect("a log");
+    assert!(log.contains(" - - 404 3 0 "), "{log}");
 }
 
 #[test]
