@@ -77,8 +77,8 @@ static struct reading pending_read;
 static void WINAPI told(ECB *ecb, void *context, DWORD bytes, DWORD error)
 {
     (void)ecb;
-    note("%u %u%s", (unsigned)bytes, (unsigned)error, starting ? " on the starter's stack" : "");
     memset(context, 0xEE, PIECE);
+    note("%u %u%s", (unsigned)bytes, (unsigned)error, starting ? " on the starter's stack" : "");
 }
 
 static void WINAPI told_and_done(ECB *ecb, void *context, DWORD bytes, DWORD error)
@@ -112,6 +112,7 @@ static DWORD touched(ECB *ecb)
 static DWORD pending(ECB *ecb)
 {
     begin_reading_for(ecb, told_and_done);
+    note("started");
     return HSE_STATUS_PENDING;
 }
 
