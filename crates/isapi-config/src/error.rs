@@ -55,6 +55,14 @@ pub enum ConfigError {
         /// The list as given.
         verbs: String,
     },
+    /// An error page has a status or a target that it cannot have.
+    #[error("ISAPI0408 the error page for {page} is not valid; expected {expected}")]
+    ErrorPage {
+        /// Status and sub-status.
+        page: String,
+        /// The rule it breaks.
+        expected: &'static str,
+    },
     /// A physical path that must be absolute is not.
     #[error("ISAPI0407 {element} has the file path {path:?}; expected an absolute path")]
     NotAbsolute {

@@ -8,6 +8,7 @@
 
 mod application;
 mod error;
+mod error_page;
 mod handler;
 mod limits;
 mod path;
@@ -17,6 +18,7 @@ mod virtual_directory;
 
 pub use application::Application;
 pub use error::ConfigError;
+pub use error_page::{ErrorAnswer, ErrorPage};
 pub use handler::{Handler, HandlerModule, PathPattern, ResourceType, Verbs};
 pub use limits::RequestLimits;
 pub use resolve::{Resolution, Resource, Selection};

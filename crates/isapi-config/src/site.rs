@@ -1,7 +1,7 @@
 //! A site: an id, a name and its applications.
 
 use crate::application::unique;
-use crate::{Application, ConfigError, RequestLimits};
+use crate::{Application, ConfigError, ErrorPage, RequestLimits, error_page};
 
 /// One web site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +10,7 @@ pub struct Site {
     name: String,
     applications: Vec<Application>,
     limits: RequestLimits,
+    error_pages: Vec<ErrorPage>,
 }
 
 impl Site {
@@ -27,13 +28,28 @@ impl Site {
             return Err(ConfigError::MissingRoot { parent, element: "application" });
         }
         unique(&parent, "application", applications.iter().map(|application| application.path().to_ascii_lowercase()))?;
-        Ok(Site { id, name, applications, limits: RequestLimits::default() })
+        Ok(Site { id, name, applications, limits: RequestLimits::default(), error_pages: Vec::new() })
     }
 
     /// The same site with other limits.
     #[must_use]
     pub fn with_limits(self, limits: RequestLimits) -> Self {
         Site { limits, ..self }
+    }
+
+    /// The same site with these pages instead of plain errors.
+    ///
+    /// # Errors
+    /// When two pages are for one status and sub-status.
+    pub fn with_error_pages(self, error_pages: Vec<ErrorPage>) -> Result<Self, ConfigError> {
+        unique(&format!("the site {:?}", self.name), "error", error_pages.iter().map(ErrorPage::key))?;
+        Ok(Site { error_pages, ..self })
+    }
+
+    /// The page for an error: that of its sub-status, or that of any.
+    #[must_use]
+    pub fn error_page(&self, status: u16, sub_status: u16) -> Option<&ErrorPage> {
+        error_page::find(&self.error_pages, status, sub_status)
     }
 
     /// The number of the site, as in `/LM/W3SVC/<id>`.
@@ -85,6 +101,16 @@ mod tests {
     fn two_applications_with_one_path_are_refused() {
         let error = Site::new(1, "web", vec![application("/"), application("/App"), application("/app")]);
         assert!(matches!(error, Err(ConfigError::Duplicate { element: "application", .. })));
+    }
+
+    #[test]
+    fn two_error_pages_for_one_status_are_refused() {
+        let page =
+            |sub_status| ErrorPage::new(404, sub_status, crate::ErrorAnswer::Redirect("/x".to_owned())).expect("valid");
+        let site = || Site::new(1, "web", vec![application("/")]).expect("valid");
+        assert!(site().with_error_pages(vec![page(None), page(Some(0))]).is_ok());
+        let error = site().with_error_pages(vec![page(None), page(None)]).expect_err("twice the same");
+        assert_eq!(error.to_string(), "ISAPI0403 the site \"web\" has two of error \"404.-1\"; expected each once");
     }
 
     #[test]

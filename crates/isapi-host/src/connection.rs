@@ -48,7 +48,7 @@ pub(crate) async fn serve(socket: impl Socket, peers: Peers, existence: Existenc
     let mut told = false;
     let ended = poll_fn(|cx: &mut Context<'_>| {
         match existence.link.asked(cx) {
-            Some(link::Request::Cut | link::Request::Reset) => return Poll::Ready(Ok(())),
+            Some(link::Request::Cut) => return Poll::Ready(Ok(())),
             Some(link::Request::Last) if !told => {
                 told = true;
                 connection.as_mut().graceful_shutdown();

@@ -53,7 +53,7 @@ pub enum HostError {
         source: io::Error,
     },
     /// There is no event loop.
-    #[error("ISAPI0326 the system has no resources for an event loop: {source}")]
+    #[error("ISAPI0327 the system has no resources for an event loop: {source}")]
     NoEventLoop {
         /// Why.
         source: io::Error,
@@ -81,7 +81,7 @@ impl HostError {
             HostError::CannotListen { .. } => "ISAPI0320",
             HostError::BadSocket { .. } => "ISAPI0321",
             HostError::CannotLog { .. } => "ISAPI0322",
-            HostError::NoEventLoop { .. } => "ISAPI0326",
+            HostError::NoEventLoop { .. } => "ISAPI0327",
         }
     }
 }

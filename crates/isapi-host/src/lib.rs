@@ -32,6 +32,7 @@ mod listen;
 mod lock;
 mod options;
 mod place;
+mod repeated;
 mod request_path;
 mod server;
 mod server_variables;

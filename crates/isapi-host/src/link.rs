@@ -19,10 +19,8 @@ const OPEN: u8 = 0;
 const LAST: u8 = 1;
 /// The connection ends now.
 const CUT: u8 = 2;
-/// The connection ends now, with a reset.
-const RESET: u8 = 3;
 /// The connection has ended.
-const GONE: u8 = 4;
+const GONE: u8 = 3;
 
 /// Between two requests.
 const IDLE: u8 = 0;
@@ -47,6 +45,8 @@ pub(crate) struct Link {
     had_body: AtomicBool,
     /// There has been a request.
     served: AtomicBool,
+    /// The connection is to end with a reset.
+    reset: AtomicBool,
     files: Files,
 }
 
@@ -57,8 +57,6 @@ pub(crate) enum Request {
     Last,
     /// Close at once, whatever is on its way.
     Cut,
-    /// Close at once, so that the client sees a reset.
-    Reset,
 }
 
 impl Link {
@@ -77,19 +75,19 @@ impl Link {
         self.raise(CUT);
     }
 
-    /// Closes the connection at once with a reset.
-    pub(crate) fn reset(&self) {
-        self.raise(RESET);
+    /// Lets the connection end with a reset, whenever it ends; what the client has not got by then is lost.
+    pub(crate) fn reset_on_close(&self) {
+        self.reset.store(true, Ordering::Release);
+    }
+
+    /// Whether the connection is to end with a reset.
+    pub(crate) fn resets(&self) -> bool {
+        self.reset.load(Ordering::Acquire)
     }
 
     /// Whether the response in progress is the last, or the connection has ended already.
     pub(crate) fn is_closing(&self) -> bool {
         self.state.load(Ordering::Acquire) >= LAST
-    }
-
-    /// Whether the connection is to end with a reset.
-    pub(crate) fn is_reset(&self) -> bool {
-        self.state.load(Ordering::Acquire) == RESET
     }
 
     /// The parts of files that are on their way to the client.
@@ -127,7 +125,6 @@ impl Link {
         match self.state.load(Ordering::Acquire) {
             OPEN => None,
             LAST => Some(Request::Last),
-            RESET => Some(Request::Reset),
             _ => Some(Request::Cut),
         }
     }

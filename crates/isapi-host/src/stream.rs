@@ -269,6 +269,10 @@ impl<S: Socket> AsyncWrite for Stream<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.link.resets() {
+            // An orderly end would come before the reset.
+            return Poll::Ready(Ok(()));
+        }
         if this.linger_limit.is_none() {
             ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
         }
@@ -281,7 +285,7 @@ impl<S: Socket> AsyncWrite for Stream<S> {
 
 impl<S: Socket> Drop for Stream<S> {
     fn drop(&mut self) {
-        if self.link.is_reset() {
+        if self.link.resets() {
             self.socket.reset_on_close();
         }
     }

@@ -20,6 +20,7 @@ use super::event_loop::EventLoop;
 use super::thread_usage::ThreadUsage;
 use super::{ExecutorOptions, Pace, Refused};
 use crate::lock::{LockAnyway, wait_anyway};
+use crate::repeated;
 
 /// How often the watch looks.
 const TICK: Duration = Duration::from_millis(1);
@@ -209,7 +210,9 @@ impl Crew {
         let name = format!("isapi-{}", state.threads + 1);
         match thread::Builder::new().name(name).spawn(move || crew.work()) {
             Ok(_) => state.threads += 1,
-            Err(error) => tracing::warn!("ISAPI0313 cannot start a thread for extensions: {error}"),
+            Err(error) => {
+                repeated::warn("ISAPI0313", || format!("ISAPI0313 cannot start a thread for extensions: {error}"));
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use super::session::Session;
 use super::sessions::{SESSIONS, SessionId};
 use super::support::{self, Arguments};
 use super::win32::{Win32Error, set_last_error};
+use crate::repeated;
 
 /// Runs a callback's body behind the fence and turns its result into BOOL and last error.
 fn answer(body: impl FnOnce() -> Result<(), Win32Error>) -> BOOL {
@@ -32,10 +33,10 @@ fn answer(body: impl FnOnce() -> Result<(), Win32Error>) -> BOOL {
 fn session(conn: HCONN) -> Result<Arc<Session>, Win32Error> {
     let id = SessionId::from_address(conn.addr());
     SESSIONS.find(id).ok_or_else(|| {
-        tracing::warn!(
-            "ISAPI0306 an extension used the connection handle {:#x}, which names no request in progress",
-            conn.addr()
-        );
+        repeated::warn("ISAPI0306", || {
+            let handle = conn.addr();
+            format!("ISAPI0306 an extension used the connection handle {handle:#x}, which names no request in progress")
+        });
         Win32Error::INVALID_PARAMETER
     })
 }

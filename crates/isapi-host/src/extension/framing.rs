@@ -9,6 +9,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::chunked::ChunkDecoder;
+use super::origin::Origin;
 use super::pipe::HIGH_WATER;
 use super::win32::Win32Error;
 
@@ -53,11 +54,11 @@ impl Ranges {
 }
 
 impl Framing {
-    /// The parts of `data` that go out.
+    /// The parts of `data` that go out; messages name the request by its `origin`.
     ///
     /// # Errors
     /// 87 when the extension's own chunks are malformed.
-    pub(crate) fn admit(&mut self, data: &[u8]) -> Result<Ranges, Win32Error> {
+    pub(crate) fn admit(&mut self, data: &[u8], origin: &Origin) -> Result<Ranges, Win32Error> {
         match self {
             Framing::Plain => Ok(Ranges::One(0..data.len())),
             Framing::Discard => Ok(Ranges::default()),
@@ -68,7 +69,7 @@ impl Framing {
                 if length < data.len() {
                     let excess = data.len() - length;
                     tracing::warn!(
-                        "ISAPI0315 an extension wrote {excess} bytes more than its Content-Length; they are dropped"
+                        "ISAPI0315 {origin} wrote {excess} bytes more than its Content-Length; they are dropped"
                     );
                 }
                 Ok(Ranges::One(0..length))

@@ -58,6 +58,48 @@ pub(crate) unsafe fn text<'a>(start: *const c_char, limit: usize) -> Result<Opti
     Ok(Some(unsafe { std::slice::from_raw_parts(start.cast(), length) }))
 }
 
+/// The bytes at `start`, up to a NUL or to `limit` bytes; `None` for null.
+///
+/// # Safety
+/// * As for [`text`].
+pub(crate) unsafe fn text_within<'a>(start: *const c_char, limit: usize) -> Option<&'a [u8]> {
+    if start.is_null() {
+        return None;
+    }
+    // SAFETY: as in `text`.
+    let length = (0..limit).find(|index| unsafe { *start.add(*index) } == 0).unwrap_or(limit);
+    // SAFETY: these bytes have just been read.
+    Some(unsafe { std::slice::from_raw_parts(start.cast(), length) })
+}
+
+/// The units of UTF-16 at `start`, up to a NUL or to `limit` units; `None` for null.
+///
+/// # Safety
+/// * Unless null, `start` points to units, aligned or not, that end with a NUL, or to at least `limit` of them.
+pub(crate) unsafe fn wide_text_within(start: *const u16, limit: usize) -> Option<Vec<u16>> {
+    if start.is_null() {
+        return None;
+    }
+    // SAFETY: the search stops at the first NUL and at the limit, and the caller vouches for the units up to there.
+    let units = (0..limit).map(|index| unsafe { start.add(index).read_unaligned() });
+    Some(units.take_while(|unit| *unit != 0).collect())
+}
+
+/// As [`wide_text_within`], but a NUL must be there.
+///
+/// # Errors
+/// 87 when there is no NUL within `limit` units.
+///
+/// # Safety
+/// * As for [`wide_text_within`].
+pub(crate) unsafe fn wide_text(start: *const u16, limit: usize) -> Result<Option<Vec<u16>>, Win32Error> {
+    // SAFETY: the caller vouches for the units.
+    match unsafe { wide_text_within(start, limit) } {
+        Some(units) if units.len() >= limit => Err(Win32Error::INVALID_PARAMETER),
+        units => Ok(units),
+    }
+}
+
 /// The value at `place`.
 ///
 /// # Errors

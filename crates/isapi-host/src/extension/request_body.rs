@@ -1,8 +1,9 @@
 //! The request's body: what is read ahead of the extension, and the rest, which ReadClient pulls.
 //!
 //! Reading ahead happens on the I/O task and is asynchronous. The rest is read by the extension's own thread, which
-//! blocks on hyper's body; the connection's task keeps filling it meanwhile. The body belongs to the session and is
-//! dropped when the session ends, which tells hyper that nobody will read the rest.
+//! blocks on hyper's body, or by a task when the extension reads asynchronously; the connection's task keeps filling it
+//! meanwhile. The body belongs to the session and is dropped when the session ends, which tells hyper that nobody will
+//! read the rest.
 
 use std::mem::MaybeUninit;
 use std::time::Duration;
@@ -165,19 +166,32 @@ impl RequestBody {
         if buffer.is_empty() {
             return Ok(0);
         }
-        if self.left_over.is_empty() && self.incoming.is_none() && self.failed.is_none() {
-            return Ok(0);
-        }
-        while self.left_over.is_empty() {
+        if self.left_over.is_empty() && (self.incoming.is_some() || self.failed.is_some()) {
             about_to_block();
-            match runtime.block_on(self.next())? {
+            runtime.block_on(self.wait_for_bytes())?;
+        }
+        Ok(self.take(buffer))
+    }
+
+    /// Waits until [`RequestBody::take`] has bytes to give, or the body has ended. May be dropped without loss.
+    ///
+    /// # Errors
+    /// As [`RequestBody::read`].
+    pub(crate) async fn wait_for_bytes(&mut self) -> Result<(), Win32Error> {
+        while self.left_over.is_empty() {
+            match self.next().await? {
                 Some(data) => self.left_over = data,
-                None => return Ok(0),
+                None => break,
             }
         }
+        Ok(())
+    }
+
+    /// Moves bytes that are there to the beginning of `buffer` and says how many; none at the end.
+    pub(crate) fn take(&mut self, buffer: &mut [MaybeUninit<u8>]) -> usize {
         let length = buffer.len().min(self.left_over.len());
         UninitSlice::uninit(&mut buffer[..length]).copy_from_slice(&self.left_over.split_to(length));
-        Ok(length)
+        length
     }
 
     /// The next data from the connection; `None` is the end. A failure is for good.

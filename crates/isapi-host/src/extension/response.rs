@@ -9,11 +9,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use super::chunked::ChunkDecoder;
 use super::framing::{Admitted, Framing};
 use super::implicit_head::{Beginning, recognise};
+use super::origin::Origin;
 use super::pipe::{Pipe, Start, WhenTaken};
 use super::response_head::{BadHead, BodyFraming, ResponseHead};
 use super::win32::Win32Error;
@@ -24,8 +25,8 @@ use crate::lock::LockAnyway;
 pub(crate) struct Response {
     pipe: Arc<Pipe>,
     link: Arc<Link>,
-    /// The request was HEAD: body bytes are taken and dropped.
-    to_head_request: bool,
+    /// The request: what it was, and how messages name it.
+    origin: Arc<Origin>,
     /// How long a write may find no room.
     send_idle: Duration,
     state: Mutex<State>,
@@ -37,6 +38,8 @@ struct State {
     begun: bool,
     framing: Framing,
     close: bool,
+    /// The end has been written, in good order.
+    finished: bool,
 }
 
 enum Head {
@@ -49,9 +52,15 @@ enum Head {
 }
 
 impl Response {
-    pub(crate) fn new(pipe: Arc<Pipe>, link: Arc<Link>, to_head_request: bool, send_idle: Duration) -> Self {
-        let state = State { head: Head::Unset(Vec::new()), begun: false, framing: Framing::Plain, close: false };
-        Response { pipe, link, to_head_request, send_idle, state: Mutex::new(state) }
+    pub(crate) fn new(pipe: Arc<Pipe>, link: Arc<Link>, origin: Arc<Origin>, send_idle: Duration) -> Self {
+        let state = State {
+            head: Head::Unset(Vec::new()),
+            begun: false,
+            framing: Framing::Plain,
+            close: false,
+            finished: false,
+        };
+        Response { pipe, link, origin, send_idle, state: Mutex::new(state) }
     }
 
     /// Sets the head from a status and a header block; bytes behind the block's empty line are written as body.
@@ -59,7 +68,7 @@ impl Response {
     /// # Errors
     /// 87 when there was a head before or this one is malformed; otherwise as [`Response::write`].
     pub(crate) fn send_head(&self, status: &[u8], block: &[u8], keep: Option<bool>) -> Result<(), Win32Error> {
-        let (mut head, body_start) = ResponseHead::parse(status, block).map_err(|bad| refuse(&bad))?;
+        let (mut head, body_start) = ResponseHead::parse(status, block).map_err(|bad| self.refuse(&bad))?;
         head.close |= keep == Some(false);
         self.set_head(head)?;
         if body_start < block.len() {
@@ -75,9 +84,9 @@ impl Response {
     pub(crate) fn set_head(&self, head: ResponseHead) -> Result<(), Win32Error> {
         let mut state = self.state.lock_anyway();
         match &state.head {
-            Head::Unset(collected) if collected.is_empty() => state.hold(head, self.to_head_request),
+            Head::Unset(collected) if collected.is_empty() => state.hold(head, self.to_head_request()),
             _ => {
-                tracing::warn!("ISAPI0311 an extension sent a second response head; it is refused");
+                tracing::warn!("ISAPI0311 {} sent a second response head; it is refused", self.origin);
                 return Err(Win32Error::INVALID_PARAMETER);
             }
         }
@@ -127,16 +136,20 @@ impl Response {
     /// Ends the response in good order. Without a head, `status` is sent with an empty body.
     pub(crate) fn finish(&self, status: StatusCode) {
         let mut state = self.state.lock_anyway();
-        let rest = state.end_collecting(status, self.to_head_request);
-        let complete = rest.is_some() && state.framing.is_complete();
-        if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
-            let ranges = state.framing.admit(&rest).unwrap_or_default();
+        let rest = state.end_collecting(status, self.to_head_request());
+        if let Err(bad) = &rest {
+            self.refuse(bad);
+        }
+        let complete = rest.is_ok() && state.framing.is_complete();
+        if let Some(rest) = rest.ok().filter(|rest| !rest.is_empty()) {
+            let ranges = state.framing.admit(&rest, &self.origin).unwrap_or_default();
             let chunks = Admitted { data: Cow::Owned(rest), ranges, piece: state.framing.piece() }.copies();
             // It can only fail when nobody is left to read.
             let _ = self.pipe.queue(chunks, Box::new(|_| ()));
         }
         // The end is marked first, so that hyper finds a short body complete and states its length.
         if complete {
+            state.finished = true;
             self.pipe.finish()
         } else {
             self.pipe.cut()
@@ -153,7 +166,7 @@ impl Response {
         }
         let nothing_sent = state.begin(&self.pipe, Start::Failed);
         // An open end would look like a whole response; only a framed one can be known to be whole.
-        let whole = !matches!(state.framing, Framing::Plain) && state.framing.is_complete();
+        let whole = state.finished || (!matches!(state.framing, Framing::Plain) && state.framing.is_complete());
         drop(state);
         if whole && !nothing_sent {
             self.pipe.finish();
@@ -161,6 +174,12 @@ impl Response {
         }
         self.pipe.cut();
         if nothing_sent { Failure::NothingSent } else { Failure::Cut }
+    }
+
+    /// Ends the response as broken: what is queued goes out, then the connection is cut.
+    pub(crate) fn cut(&self) {
+        self.flush_head();
+        self.pipe.cut();
     }
 
     /// Ends the connection behind this response, whether or not its head, which may be out, says so.
@@ -172,6 +191,11 @@ impl Response {
         }
         drop(state);
         self.link.close_behind_response();
+    }
+
+    /// Ends the connection with a reset, whenever it ends.
+    pub(crate) fn reset_on_close(&self) {
+        self.link.reset_on_close();
     }
 
     /// Breaks the connection at once, also when the client does not read.
@@ -193,6 +217,16 @@ impl Response {
         self.pipe.is_connected() && !self.link.is_gone()
     }
 
+    /// Whether body bytes are taken and dropped.
+    fn to_head_request(&self) -> bool {
+        self.origin.facts.head.method == Method::HEAD
+    }
+
+    fn refuse(&self, bad: &BadHead) -> Win32Error {
+        tracing::warn!("ISAPI0308 {} sent a malformed response head, which is refused: {}", self.origin, bad.0);
+        Win32Error::INVALID_PARAMETER
+    }
+
     /// What a write without anything to send answers.
     fn check_client(&self) -> Result<(), Win32Error> {
         self.pipe.check()?;
@@ -207,14 +241,15 @@ impl Response {
             return Ok(None);
         }
         let mut state = self.state.lock_anyway();
-        let Some(data) = state.behind_head(data, self.to_head_request).map_err(|bad| refuse(&bad))? else {
+        let Some(data) = state.behind_head(data, self.to_head_request()).map_err(|bad| self.refuse(&bad))? else {
             return Ok(None);
         };
-        let ranges = match state.framing.admit(&data) {
+        let ranges = match state.framing.admit(&data, &self.origin) {
             Ok(ranges) => ranges,
             Err(error) => {
                 tracing::warn!(
-                    "ISAPI0314 an extension that announced chunked framing wrote malformed chunks; the connection is cut"
+                    "ISAPI0314 {} announced chunked framing and wrote malformed chunks; the connection is cut",
+                    self.origin
                 );
                 state.hand_over(&self.pipe);
                 drop(state);
@@ -301,29 +336,21 @@ impl State {
         }))
     }
 
-    /// At the end: settles what was collected, and makes sure of a head. `None` means that the head is unusable.
-    fn end_collecting(&mut self, status: StatusCode, to_head_request: bool) -> Option<Vec<u8>> {
-        let Head::Unset(collected) = &mut self.head else { return Some(Vec::new()) };
+    /// At the end: settles what was collected, and makes sure of a head. The error is an unusable one.
+    fn end_collecting(&mut self, status: StatusCode, to_head_request: bool) -> Result<Vec<u8>, BadHead> {
+        let Head::Unset(collected) = &mut self.head else { return Ok(Vec::new()) };
         let mut collected = std::mem::take(collected);
         if collected.is_empty() {
             self.hold(ResponseHead::with_status(status), to_head_request);
-            return Some(collected);
+            return Ok(collected);
         }
-        let (head, body_start, usable) = match recognise(&collected, true) {
-            Ok(Beginning::Head(head, start)) => (head, start, true),
-            Ok(_) => (ResponseHead::ok(), 0, true),
-            Err(bad) => {
-                let _ = refuse(&bad);
-                (ResponseHead::ok(), 0, false)
-            }
+        let (head, body_start, bad) = match recognise(&collected, true) {
+            Ok(Beginning::Head(head, start)) => (head, start, None),
+            Ok(_) => (ResponseHead::ok(), 0, None),
+            Err(bad) => (ResponseHead::ok(), 0, Some(bad)),
         };
         self.hold(head, to_head_request);
         collected.drain(..body_start);
-        usable.then_some(collected)
+        bad.map_or(Ok(collected), Err)
     }
-}
-
-fn refuse(bad: &BadHead) -> Win32Error {
-    tracing::warn!("ISAPI0308 an extension sent a malformed response head, which is refused: {}", bad.0);
-    Win32Error::INVALID_PARAMETER
 }

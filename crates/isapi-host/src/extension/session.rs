@@ -7,20 +7,21 @@
 
 mod asynchronous;
 mod ending;
+mod reading;
 
-use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use http::Method;
 use isapi_abi::fence::fence;
 use isapi_abi::httpext::HSE_STATUS_ERROR;
 use tokio::runtime::Handle;
 
 use self::ending::Stage;
+use self::reading::BodyPlace;
 use super::completion::Completions;
 use super::control_block::ControlBlock;
 use super::library::Extension;
+use super::origin::Origin;
 use super::pipe::Pipe;
 use super::request_body::RequestBody;
 use super::request_facts::RequestFacts;
@@ -38,10 +39,9 @@ use crate::server_variables;
 pub(crate) struct Session {
     id: SessionId,
     host: Arc<Host>,
-    extension: Arc<Extension>,
-    facts: RequestFacts,
+    origin: Arc<Origin>,
     block: ControlBlock,
-    body: Mutex<Option<RequestBody>>,
+    body: Mutex<BodyPlace>,
     response: Response,
     completions: Mutex<Completions>,
     /// The log entry, written when both the session and the client's side have let go of it.
@@ -70,16 +70,15 @@ impl Session {
     pub(crate) fn enter(mut parts: Parts) -> Arc<Session> {
         let first_bytes = parts.body.take_first_bytes();
         SESSIONS.enter(|id| {
-            let to_head_request = parts.facts.head.method == Method::HEAD;
+            let origin = Arc::new(Origin { extension: parts.extension, facts: parts.facts });
             let send_idle = parts.host.timeouts.send_idle;
             Session {
                 id,
-                block: ControlBlock::new(id, &parts.facts, &first_bytes),
-                response: Response::new(parts.pipe, parts.link, to_head_request, send_idle),
+                block: ControlBlock::new(id, &origin.facts, &first_bytes),
+                response: Response::new(parts.pipe, parts.link, Arc::clone(&origin), send_idle),
                 host: parts.host,
-                extension: parts.extension,
-                facts: parts.facts,
-                body: Mutex::new(Some(parts.body)),
+                origin,
+                body: Mutex::new(BodyPlace::Here(parts.body)),
                 completions: Mutex::default(),
                 access: Mutex::new(parts.access),
                 event_loop: parts.event_loop,
@@ -95,7 +94,7 @@ impl Session {
             tracing::debug!("the client left before a thread was free for {}", self.describe());
             return self.discard();
         }
-        let status = fence(HSE_STATUS_ERROR, || self.extension.serve(&self.block));
+        let status = fence(HSE_STATUS_ERROR, || self.origin.extension.serve(&self.block));
         self.returned(status);
     }
 
@@ -108,20 +107,16 @@ impl Session {
         name: &[u8],
         take: impl FnOnce(&[&[u8]]) -> Result<(), Win32Error>,
     ) -> Result<(), Win32Error> {
-        let value = server_variables::value(&self.facts, name).ok_or(Win32Error::INVALID_INDEX)?;
+        let value = server_variables::value(&self.origin.facts, name).ok_or(Win32Error::INVALID_INDEX)?;
         take(&[value.as_bytes(), value.terminator()])
     }
 
-    /// The next bytes of the body; see [`RequestBody::read`].
-    pub(crate) fn read(&self, buffer: &mut [MaybeUninit<u8>]) -> Result<usize, Win32Error> {
-        let mut body = self.body.lock_anyway();
-        let body = body.as_mut().ok_or(Win32Error::INVALID_PARAMETER)?;
-        body.read(buffer, self.runtime()?)
-    }
-
     /// Writes body bytes, blocking; see [`Response::write`].
+    ///
+    /// # Errors
+    /// As [`Session::open_response`] and [`Response::write`].
     pub(crate) fn write(&self, data: &[u8]) -> Result<(), Win32Error> {
-        self.response.write(data)
+        self.open_response()?.write(data)
     }
 
     /// Appends to the query field of the log entry.
@@ -133,25 +128,51 @@ impl Session {
 
     /// Whether the connection will be kept behind this response, as far as is known.
     pub(crate) fn keeps_connection(&self) -> bool {
-        self.facts.wants_keep_alive() && !self.response.closes()
+        self.origin.facts.wants_keep_alive() && !self.response.closes()
     }
 
-    /// The response.
+    /// The response, to send more of it.
+    ///
+    /// # Errors
+    /// 87 when the last send of it has been accepted, or the session is done.
+    pub(crate) fn open_response(&self) -> Result<&Response, Win32Error> {
+        let is_sealed = self.completions.lock_anyway().is_sealed();
+        if is_sealed { Err(Win32Error::INVALID_PARAMETER) } else { Ok(&self.response) }
+    }
+
+    /// The send that starts now is the last of the response.
+    pub(crate) fn seal_response(&self) {
+        self.completions.lock_anyway().seal();
+    }
+
+    /// The response, whatever its state.
     pub(crate) fn response(&self) -> &Response {
         &self.response
     }
 
-    /// The extension that has the request in its hands.
-    pub(crate) fn extension(&self) -> &Arc<Extension> {
-        &self.extension
+    /// The extension that answers.
+    pub(crate) fn extension(&self) -> &Extension {
+        &self.origin.extension
     }
 
-    /// For native threads that wait for the network.
+    /// For native threads and tasks that wait for the network.
     ///
     /// # Errors
     /// 87 when the request came over none, which only tests make so.
     pub(crate) fn runtime(&self) -> Result<&Handle, Win32Error> {
         self.event_loop.as_deref().map(EventLoop::handle).ok_or(Win32Error::INVALID_PARAMETER)
+    }
+
+    /// The name of the session towards the module: the same for all of the request, and of no other in the process.
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Notes the sub-status for the log.
+    pub(crate) fn log_sub_status(&self, sub_status: u16) {
+        if let Some(access) = self.access.lock_anyway().as_ref() {
+            access.sub_status(sub_status);
+        }
     }
 
     /// The host.
@@ -161,8 +182,7 @@ impl Session {
 
     /// Module, method and URL, for the log.
     pub(crate) fn describe(&self) -> String {
-        let (method, path) = (&self.facts.head.method, self.facts.raw_path());
-        format!("{} for {method} {path}", self.extension.path().display())
+        self.origin.to_string()
     }
 
     /// When the session was created.

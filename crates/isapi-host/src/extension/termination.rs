@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::library::Extension;
 use crate::host::Host;
+use crate::repeated;
 
 /// Tells the extensions of a host that the server ends; together they get at most `limit`.
 pub(crate) async fn terminate_all(host: &Host, limit: Duration) {
@@ -37,7 +38,7 @@ fn start(extension: &Arc<Extension>) -> oneshot::Receiver<()> {
         let _ = done.send(());
     };
     if let Err(error) = thread::Builder::new().name("isapi-end".to_owned()).spawn(end) {
-        tracing::warn!("ISAPI0313 cannot start a thread for extensions: {error}");
+        repeated::warn("ISAPI0313", || format!("ISAPI0313 cannot start a thread for extensions: {error}"));
     }
     ended
 }

@@ -9,11 +9,15 @@ use super::pipe::WriteFailure;
 pub(crate) struct Win32Error(pub(crate) u32);
 
 impl Win32Error {
+    pub(crate) const ABORTED: Win32Error = Win32Error(code::ERROR_OPERATION_ABORTED);
+    pub(crate) const CUT: Win32Error = Win32Error(code::ERROR_NETNAME_DELETED);
+    pub(crate) const FILE_NOT_FOUND: Win32Error = Win32Error(code::ERROR_FILE_NOT_FOUND);
     pub(crate) const INSUFFICIENT_BUFFER: Win32Error = Win32Error(code::ERROR_INSUFFICIENT_BUFFER);
     pub(crate) const INVALID_DATA: Win32Error = Win32Error(code::ERROR_INVALID_DATA);
     pub(crate) const INVALID_INDEX: Win32Error = Win32Error(code::ERROR_INVALID_INDEX);
     pub(crate) const INVALID_OFFSET: Win32Error = Win32Error(code::WSAEINVAL);
     pub(crate) const INVALID_PARAMETER: Win32Error = Win32Error(code::ERROR_INVALID_PARAMETER);
+    pub(crate) const NOT_FOUND: Win32Error = Win32Error(code::ERROR_NOT_FOUND);
     pub(crate) const NOT_SUPPORTED: Win32Error = Win32Error(code::ERROR_NOT_SUPPORTED);
     pub(crate) const RESET: Win32Error = Win32Error(code::WSAECONNRESET);
     pub(crate) const TIMEOUT: Win32Error = Win32Error(code::ERROR_TIMEOUT);
@@ -26,7 +30,7 @@ impl From<WriteFailure> for Win32Error {
         match failure {
             WriteFailure::ClientGone => Win32Error::RESET,
             WriteFailure::Ended => Win32Error::INVALID_PARAMETER,
-            WriteFailure::Cut => Win32Error(code::ERROR_NETNAME_DELETED),
+            WriteFailure::Cut => Win32Error::CUT,
             WriteFailure::TimedOut => Win32Error::TIMEOUT,
         }
     }

@@ -1,12 +1,13 @@
 //! A server in its own runtime, a client that shows what is on the wire, and the compiler for probes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -51,6 +52,15 @@ pub fn probe() -> PathBuf {
     copy
 }
 
+/// Another probe, a copy as well.
+pub fn probe_of(source: &'static str) -> PathBuf {
+    static COMPILED: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    let copy = folder().join(format!("_{source}.so"));
+    fs::copy(compiled.entry(source).or_insert_with(|| compile(source, &[])), &copy).expect("the folder is writable");
+    copy
+}
+
 /// A site whose only application is `library` as a wildcard map over an empty folder.
 pub fn site(library: &Path) -> Site {
     site_of(vec![extension("probe", "*", library)], &folder())
@@ -81,6 +91,11 @@ impl Running {
     /// The probe as a wildcard map.
     pub fn probe() -> Running {
         Running::start(ServerOptions::new(site(&probe())))
+    }
+
+    /// Another probe as a wildcard map.
+    pub fn of(source: &'static str) -> Running {
+        Running::start(ServerOptions::new(site(&probe_of(source))))
     }
 
     /// The probe, with other limits.

@@ -3,11 +3,17 @@
 #![cfg(unix)]
 
 mod bodies;
+mod errors;
 mod files;
 mod harness;
 mod lifecycle;
 mod loading;
+mod mapping;
+mod numbers;
 mod protocol;
+mod reading;
 mod responses;
 mod stopping;
+mod storm;
 mod variables;
+mod vectors;

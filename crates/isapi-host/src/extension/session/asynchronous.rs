@@ -1,13 +1,15 @@
 //! The asynchronous operations of a session: started by the extension on any thread, completed on a thread of the
 //! executor, never on the starter's stack. The books are kept by [`Completions`](super::Completions).
+//!
+//! Memory that the module lends to an operation is used under the lock of the books only, and only while the
+//! operation is in them: it is the module's again as soon as the completion is on its way.
 
 use std::sync::Arc;
 
 use isapi_abi::win32 as code;
 
 use super::Session;
-use crate::extension::completion::{Callback, Operation};
-use crate::extension::pipe::WriteFailure;
+use crate::extension::completion::{Aborted, Callback, Operation, Stopped, Ticket};
 use crate::extension::win32::Win32Error;
 use crate::lock::LockAnyway;
 
@@ -21,62 +23,96 @@ impl Session {
     ///
     /// # Errors
     /// 87 when nothing can be reported to, or another operation is outstanding.
-    pub(crate) fn begin(&self, operation: Operation) -> Result<(), Win32Error> {
+    pub(crate) fn begin(&self, operation: Operation) -> Result<Ticket, Win32Error> {
         self.completions.lock_anyway().start(operation)
     }
 
-    /// Takes back the start of an operation that was not accepted after all.
-    pub(crate) fn withdraw(&self) {
-        self.completions.lock_anyway().withdraw();
+    /// Takes back the start of an operation that was not accepted after all, because of `error`.
+    ///
+    /// # Errors
+    /// `error`, unless the operation has been completed meanwhile, for example by CANCEL_IO: then it counts as started.
+    pub(crate) fn withdraw(&self, ticket: Ticket, error: Win32Error) -> Result<(), Win32Error> {
+        if self.completions.lock_anyway().withdraw(ticket) { Err(error) } else { Ok(()) }
     }
 
-    /// All bytes of the outstanding operation are on their way.
-    pub(crate) fn all_queued(&self) {
-        self.completions.lock_anyway().all_queued();
+    /// Does `work` unless the operation has ended; it cannot end meanwhile. `work` must not block.
+    pub(crate) fn while_outstanding<R>(&self, ticket: Ticket, work: impl FnOnce() -> R) -> Option<R> {
+        let completions = self.completions.lock_anyway();
+        completions.goes_on(ticket).then(work)
+    }
+
+    /// As [`Session::while_outstanding`], and from then on the operation can only be completed.
+    pub(crate) fn settle<R>(&self, ticket: Ticket, work: impl FnOnce() -> R) -> Option<R> {
+        let mut completions = self.completions.lock_anyway();
+        completions.settle(ticket).then(work)
     }
 
     /// Queues a copy of body bytes; the completion reports when there is room for more.
+    ///
+    /// # Errors
+    /// As [`Session::begin`], and as [`Response::write`](crate::extension::response::Response::write).
     pub(crate) fn write_async(self: &Arc<Self>, data: &[u8]) -> Result<(), Win32Error> {
-        self.begin(Operation { own: None, partial: false })?;
+        let response = self.open_response()?;
+        let ticket = self.begin(Operation::default())?;
         let count = u32::try_from(data.len()).unwrap_or(u32::MAX);
         let session = Arc::clone(self);
-        let when_taken = move |result| session.complete(count, result);
-        let started = self.response.write_async(data, Box::new(when_taken));
-        if started.is_err() {
-            self.withdraw();
-        }
-        started
+        let when_taken =
+            move |taken: Result<(), _>| session.complete(ticket, taken.map(|()| count).map_err(Win32Error::from));
+        response.write_async(data, Box::new(when_taken)).or_else(|error| self.withdraw(ticket, error))
     }
 
-    /// Reports the end of the outstanding operation, on a thread of the executor.
-    pub(crate) fn complete(self: &Arc<Self>, bytes: u32, result: Result<(), WriteFailure>) {
+    /// Reports the end of an operation, with its bytes or its error, on a thread of the executor. Once it has ended
+    /// otherwise, nothing happens.
+    pub(crate) fn complete(self: &Arc<Self>, ticket: Ticket, result: Result<u32, Win32Error>) {
         let (bytes, error) = match result {
-            Ok(()) => (bytes, code::ERROR_SUCCESS),
-            Err(WriteFailure::ClientGone) => (0, code::ERROR_OPERATION_ABORTED),
-            Err(WriteFailure::Ended | WriteFailure::Cut) => (0, code::ERROR_NETNAME_DELETED),
-            Err(WriteFailure::TimedOut) => (0, code::ERROR_TIMEOUT),
+            Ok(bytes) => (bytes, code::ERROR_SUCCESS),
+            // A client that went away has its own code in completions (contract 2.4).
+            Err(Win32Error::RESET) => (0, code::ERROR_OPERATION_ABORTED),
+            // The response was ended or cut under the operation.
+            Err(Win32Error::INVALID_PARAMETER) => (0, code::ERROR_NETNAME_DELETED),
+            Err(error) => (0, error.0),
         };
         let session = Arc::clone(self);
-        self.host.executor.resume(move || session.report(bytes, error));
+        self.host.executor.resume(move || session.report(ticket, bytes, error));
     }
 
-    fn report(&self, bytes: u32, error: u32) {
+    fn report(&self, ticket: Ticket, bytes: u32, error: u32) {
         let mut stage = self.stage.lock_anyway();
         // Ended before the call, so that the callback can start the next operation.
-        let Some(callback) = self.completions.lock_anyway().complete() else { return };
+        let Some(callback) = self.completions.lock_anyway().complete(ticket) else { return };
         stage.callbacks += 1;
         drop(stage);
         self.call(callback, bytes, error);
     }
 
-    /// Completes the operation that the end of the session found outstanding; `close_completions` has counted it.
-    pub(super) fn report_aborted(self: &Arc<Self>, callback: Callback) {
+    /// Ends the outstanding operation before its time; its completion gets `error`. A response that lacks bytes of it
+    /// is cut.
+    ///
+    /// # Errors
+    /// 1168 when none is outstanding, or its completion is on its way.
+    pub(crate) fn stop_outstanding(self: &Arc<Self>, error: Win32Error) -> Result<(), Win32Error> {
+        let mut stage = self.stage.lock_anyway();
+        let stopped = self.completions.lock_anyway().stop(error)?;
+        let Stopped::Now(Aborted { callback, partial }) = stopped else { return Ok(()) };
+        stage.callbacks += usize::from(callback.is_some());
+        drop(stage);
+        if partial {
+            self.response.cut();
+        }
+        if let Some(callback) = callback {
+            self.report_aborted(callback, error);
+        }
+        Ok(())
+    }
+
+    /// Completes an operation that was aborted; it has been counted in [`super::ending::Stage`].
+    pub(super) fn report_aborted(self: &Arc<Self>, callback: Callback, error: Win32Error) {
         let session = Arc::clone(self);
-        self.host.executor.resume(move || session.call(callback, 0, code::ERROR_OPERATION_ABORTED));
+        self.host.executor.resume(move || session.call(callback, 0, error.0));
     }
 
     fn call(&self, callback: Callback, bytes: u32, error: u32) {
-        self.extension.complete(&self.block, callback, bytes, error);
+        self.origin.extension.complete(&self.block, callback, bytes, error);
         self.stage.lock_anyway().callbacks -= 1;
         self.leave_if_over();
     }

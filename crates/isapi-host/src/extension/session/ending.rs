@@ -102,12 +102,27 @@ impl Session {
     ///
     /// # Errors
     /// 87 when it has: the connection may be another request's by now.
-    pub(crate) fn close_connection(&self) -> Result<(), Win32Error> {
-        if matches!(self.stage.lock_anyway().life, Life::DoneWhileRunning | Life::Finished) {
-            return Err(Win32Error::INVALID_PARAMETER);
-        }
+    pub(crate) fn close_connection(self: &Arc<Self>) -> Result<(), Win32Error> {
+        self.check_connection()?;
+        // Its completion says who closed the connection; without an operation there is nothing to tell.
+        let _ = self.stop_outstanding(Win32Error::CUT);
         self.response.abort();
         Ok(())
+    }
+
+    /// Lets the connection end with a reset, whenever it ends, unless the extension has given it back.
+    ///
+    /// # Errors
+    /// As [`Session::close_connection`].
+    pub(crate) fn reset_on_close(&self) -> Result<(), Win32Error> {
+        self.check_connection()?;
+        self.response.reset_on_close();
+        Ok(())
+    }
+
+    fn check_connection(&self) -> Result<(), Win32Error> {
+        let given_back = matches!(self.stage.lock_anyway().life, Life::DoneWhileRunning | Life::Finished);
+        if given_back { Err(Win32Error::INVALID_PARAMETER) } else { Ok(()) }
     }
 
     /// Whether a status means success; one that is none is logged and means failure.
@@ -134,7 +149,7 @@ impl Session {
         let cut_short = aborted.as_ref().is_some_and(|aborted| aborted.partial);
         self.end_response(success && !cut_short);
         if let Some(callback) = aborted.and_then(|aborted| aborted.callback) {
-            self.report_aborted(callback);
+            self.report_aborted(callback, Win32Error::ABORTED);
         }
     }
 
@@ -154,10 +169,7 @@ impl Session {
                 tracing::warn!("ISAPI0305 {} failed the request: {failure}", self.describe());
             }
         }
-        // A reader on another thread keeps the body a little longer; it is then dropped with the session.
-        if let Ok(mut body) = self.body.try_lock() {
-            *body = None;
-        }
+        self.end_body();
         drop(self.access.lock_anyway().take());
     }
 

@@ -22,7 +22,7 @@ pub(super) unsafe fn send(session: &Session, arguments: Arguments) -> Result<(),
         let status = raw::text(arguments.buffer.cast::<c_char>(), raw::MAX_TEXT)?;
         (status, raw::text(arguments.data_type.cast::<c_char>(), raw::MAX_TEXT)?)
     };
-    session.response().send_head(status.unwrap_or_default(), block.unwrap_or_default(), None)
+    session.open_response()?.send_head(status.unwrap_or_default(), block.unwrap_or_default(), None)
 }
 
 /// Status and header text with lengths, and whether to keep the connection.
@@ -36,7 +36,7 @@ pub(super) unsafe fn send_ex(session: &Session, arguments: Arguments) -> Result<
         let status = raw::bytes(info.pszStatus.cast(), info.cchStatus)?;
         (status, raw::bytes(info.pszHeader.cast(), info.cchHeader)?, info.fKeepConn != 0)
     };
-    session.response().send_head(cut_at_nul(status), block, Some(keep))
+    session.open_response()?.send_head(cut_at_nul(status), block, Some(keep))
 }
 
 /// Callers that count the terminator in mean the text before it.
@@ -59,6 +59,7 @@ pub(super) unsafe fn redirect(session: &Session, arguments: Arguments) -> Result
     head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(error_page::CONTENT_TYPE));
     head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(page.len()));
     head.framing = BodyFraming::Length(page.len() as u64);
-    session.response().set_head(head)?;
-    session.response().write(page.as_bytes())
+    let response = session.open_response()?;
+    response.set_head(head)?;
+    response.write(page.as_bytes())
 }

@@ -5,11 +5,15 @@
 #![expect(unsafe_code, reason = "each request gives its own meaning to raw arguments")]
 
 mod completion;
+mod custom_error;
 mod file;
+mod handle;
 mod headers;
 mod log;
-mod path;
+mod mapping;
+mod reading;
 mod state;
+mod vector;
 
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -18,6 +22,7 @@ use isapi_abi::httpext as hse;
 
 use super::session::Session;
 use super::win32::Win32Error;
+use crate::repeated;
 
 /// The three arguments whose meaning depends on the request.
 #[derive(Clone, Copy)]
@@ -43,8 +48,18 @@ pub(super) unsafe fn serve(session: &Arc<Session>, request: u32, arguments: Argu
             hse::HSE_REQ_SEND_RESPONSE_HEADER_EX => headers::send_ex(session, arguments),
             hse::HSE_REQ_DONE_WITH_SESSION => state::done(session, arguments),
             hse::HSE_REQ_IO_COMPLETION => completion::register(session, arguments),
+            hse::HSE_REQ_ASYNC_READ_CLIENT => reading::start(session, arguments),
+            hse::HSE_REQ_CANCEL_IO => state::cancel_io(session),
+            hse::HSE_REQ_VECTOR_SEND => vector::send(session, arguments),
             hse::HSE_REQ_TRANSMIT_FILE => file::transmit(session, arguments),
-            hse::HSE_REQ_MAP_URL_TO_PATH => path::map(session, arguments),
+            hse::HSE_REQ_MAP_URL_TO_PATH => mapping::map(session, arguments),
+            hse::HSE_REQ_MAP_URL_TO_PATH_EX => mapping::map_ex(session, arguments),
+            hse::HSE_REQ_MAP_UNICODE_URL_TO_PATH => mapping::map_unicode(session, arguments),
+            hse::HSE_REQ_MAP_UNICODE_URL_TO_PATH_EX => mapping::map_unicode_ex(session, arguments),
+            hse::HSE_REQ_NORMALIZE_URL => mapping::normalise(arguments),
+            hse::HSE_REQ_SEND_CUSTOM_ERROR => custom_error::send(session, arguments),
+            hse::HSE_REQ_ABORTIVE_CLOSE => state::abortive_close(session),
+            hse::HSE_REQ_GET_TRACE_INFO => state::get_trace_info(session, arguments),
             hse::HSE_APPEND_LOG_PARAMETER => log::append(session, arguments),
             hse::HSE_REQ_REPORT_UNHEALTHY => log::report_unhealthy(session, arguments),
             hse::HSE_REQ_IS_KEEP_CONN => state::is_keep_conn(session, arguments),
@@ -60,11 +75,14 @@ pub(super) unsafe fn serve(session: &Arc<Session>, request: u32, arguments: Argu
 /// Answers a request that this host does not serve, and says so in the log.
 fn refuse(session: &Session, request: u32) -> Result<(), Win32Error> {
     let error = if is_in_contract(request) { Win32Error::NOT_SUPPORTED } else { Win32Error::INVALID_PARAMETER };
-    let asked = session.describe();
-    tracing::warn!(
-        "ISAPI0307 {asked} asked for the support function {request}, which is not available; answered with {}",
-        error.0
-    );
+    // A module that asks once asks with every request.
+    repeated::warn(("ISAPI0307", session.extension().path(), request), || {
+        let asked = session.describe();
+        let answer = error.0;
+        format!(
+            "ISAPI0307 {asked} asked for the support function {request}, which is not available; answered with {answer}"
+        )
+    });
     Err(error)
 }
 
@@ -74,16 +92,13 @@ fn is_in_contract(request: u32) -> bool {
         request,
         hse::HSE_REQ_GET_SSPI_INFO
             | hse::HSE_REQ_REFRESH_ISAPI_ACL
-            | hse::HSE_REQ_ASYNC_READ_CLIENT
             | hse::HSE_REQ_GET_IMPERSONATION_TOKEN
-            | hse::HSE_REQ_MAP_URL_TO_PATH_EX
-            | hse::HSE_REQ_ABORTIVE_CLOSE
             | hse::HSE_REQ_GET_CERT_INFO_EX
-            | hse::HSE_REQ_MAP_UNICODE_URL_TO_PATH..=hse::HSE_REQ_SEND_CUSTOM_ERROR
-            | hse::HSE_REQ_NORMALIZE_URL
-            | hse::HSE_REQ_VECTOR_SEND
+            | hse::HSE_REQ_EXEC_UNICODE_URL..=hse::HSE_REQ_GET_EXEC_URL_STATUS
             | hse::HSE_REQ_GET_ANONYMOUS_TOKEN
-            | hse::HSE_REQ_GET_CACHE_INVALIDATION_CALLBACK..=hse::HSE_REQ_GET_TRACE_INFO
-            | hse::HSE_REQ_GET_TRACE_INFO_EX..=hse::HSE_REQ_GET_CHANNEL_BINDING_TOKEN
+            | hse::HSE_REQ_GET_CACHE_INVALIDATION_CALLBACK..=hse::HSE_REQ_GET_UNICODE_ANONYMOUS_TOKEN
+            | hse::HSE_REQ_GET_TRACE_INFO_EX
+                ..=hse::HSE_REQ_GET_PROTOCOL_MANAGER_CUSTOM_INTERFACE_CALLBACK
+            | hse::HSE_REQ_GET_CHANNEL_BINDING_TOKEN
     )
 }

@@ -1,0 +1,89 @@
+/* Operations that are given up at any moment, on memory that is gone as soon as the completion says so: whoever uses it
+   later crashes. X-Kind is "send" or "read", X-How "cancel", "done" or "close". */
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "behaviours.h"
+
+enum { SIZE = 2 << 20 };
+
+static atomic_ulong completions;
+
+/* One operation, shared by its completion and the thread that gives it up; the last of them ends what is left. */
+struct operation {
+    ECB *ecb;
+    void *memory;
+    char how;
+    unsigned long delay;
+    atomic_int parties;
+};
+
+static void leave(struct operation *operation)
+{
+    if (atomic_fetch_sub(&operation->parties, 1) > 1)
+        return;
+    if (operation->how != 'd')
+        done(operation->ecb);
+    free(operation);
+}
+
+static void WINAPI completed(ECB *ecb, void *context, DWORD bytes, DWORD error)
+{
+    (void)ecb, (void)bytes, (void)error;
+    struct operation *operation = context;
+    munmap(operation->memory, SIZE);
+    atomic_fetch_add(&completions, 1);
+    leave(operation);
+}
+
+static void *give_up(void *argument)
+{
+    struct operation *operation = argument;
+    usleep((useconds_t)operation->delay);
+    if (operation->how == 'd')
+        done(operation->ecb);
+    else
+        asked(operation->ecb, operation->how == 'c' ? HSE_REQ_CANCEL_IO : HSE_REQ_CLOSE_CONNECTION, 0, 0, 0);
+    leave(operation);
+    return 0;
+}
+
+static int start(ECB *ecb, struct operation *operation, char kind)
+{
+    HSE_VECTOR_ELEMENT element = {HSE_VECTOR_ELEMENT_TYPE_MEMORY_BUFFER, operation->memory, 0, SIZE};
+    HSE_RESPONSE_VECTOR send = {HSE_IO_ASYNC, 0, 0, 1, &element};
+    DWORD size = SIZE, type = HSE_IO_ASYNC;
+    if (kind == 's')
+        return asked(ecb, HSE_REQ_VECTOR_SEND, &send, 0, 0);
+    return asked(ecb, HSE_REQ_ASYNC_READ_CLIENT, operation->memory, &size, &type);
+}
+
+static DWORD storm(ECB *ecb)
+{
+    char kind[16], how[16];
+    struct operation *operation = calloc(1, sizeof *operation);
+    operation->ecb = ecb;
+    operation->how = *header(ecb, "HOW", how, sizeof how);
+    operation->delay = number(ecb, "DELAY");
+    operation->parties = 2;
+    operation->memory = mmap(0, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    header(ecb, "KIND", kind, sizeof kind);
+    text_head(ecb);
+    on_completion(ecb, completed, operation);
+    if (start(ecb, operation, *kind))
+        return HSE_STATUS_ERROR;
+    on_thread(give_up, operation);
+    return HSE_STATUS_PENDING;
+}
+
+/* How many completions there have been, once there are as many as X-Count says. */
+static DWORD count(ECB *ecb)
+{
+    for (int i = 0; i < 10000 && atomic_load(&completions) < number(ecb, "COUNT"); i++)
+        usleep(1000);
+    return answer(ecb, "%lu", atomic_load(&completions));
+}
+
+static const struct behaviour behaviours[] = {{"storm", storm}, {"count", count}};
+
+PROBE(behaviours)
