@@ -33,45 +33,63 @@ def look():
 BIG = b"d" * 5000
 
 # Each starts an operation with `done`, or what IOCompletion registered, to be called with "arg".
-STARTS = [
-    ("ecb.IOCompletion(done, 'arg'); ecb.WriteClient(big('d'), 2)", BIG),
-    ("ecb.IOCompletion(done, 'arg'); ecb.WriteClient(bytearray(big('d')), 2)", BIG),
-    ("ecb.IOCompletion(done, 'arg'); ecb.WriteClient(text('d'), 2)", b"d" * 3000),
-    (
+STARTS: dict[str, tuple[str, object]] = {
+    "WriteClient of bytes": ("ecb.IOCompletion(done, 'arg'); ecb.WriteClient(big('d'), 2)", BIG),
+    "WriteClient of a bytearray": (
+        "ecb.IOCompletion(done, 'arg'); ecb.WriteClient(bytearray(big('d')), 2)",
+        BIG,
+    ),
+    "WriteClient of str": ("ecb.IOCompletion(done, 'arg'); ecb.WriteClient(text('d'), 2)", b"d" * 3000),
+    "VectorSend": (
         "ecb.VectorSend([big('a'), text('b'), bytearray(big('c')), (77, 5, 6)], 10, text('s'), text('h'), done, 'arg')",
         (10, b"s" * 3000, b"h" * 3000, [b"a" * 5000, b"b" * 3000, b"c" * 5000, (77, 5, 6)]),
     ),
-    ("ecb.VectorSend([big('d')], 2, callback=done, arg='arg')", (2, None, None, [BIG])),
-    ("ecb.IOCompletion(done, 'arg'); ecb.VectorSend([big('d')], 2)", (2, None, None, [BIG])),
-    (
+    "VectorSend without headers": (
+        "ecb.VectorSend([big('d')], 2, callback=done, arg='arg')",
+        (2, None, None, [BIG]),
+    ),
+    "VectorSend after IOCompletion": (
+        "ecb.IOCompletion(done, 'arg'); ecb.VectorSend([big('d')], 2)",
+        (2, None, None, [BIG]),
+    ),
+    "TransmitFile": (
         "ecb.TransmitFile(done, 'arg', 77, text('s'), 1, 2, big('h'), bytearray(big('t')), 10)",
         (77, b"s" * 3000, 1, 2, b"h" * 5000, b"t" * 5000, 10),
     ),
-    (
+    "ExecURL": (
         "ecb.IOCompletion(done, 'arg'); ecb.ExecURL(text('/'), text('m'), text('h'), (7, text('u'), text('t')), big('d'), 4)",
         (b"/" * 3000, b"m" * 3000, b"h" * 3000, (7, b"u" * 3000, b"t" * 3000), BIG, 4),
     ),
-    (
+    "ExecURL in UTF-16": (
         "ecb.IOCompletion(done, 'arg'); ecb.ExecURL(text('\\u20ac'), None, None, (7, text('u'), 't'), None, 4)",
         ("\u20ac" * 3000, None, None, (7, "u" * 3000, b"t"), None, 4),
     ),
-    ("ecb.SendCustomError(text('4'), 5, True, done, 'arg')", (b"4" * 3000, 5, 1)),
-    ("ecb.IOCompletion(done, 'arg'); ecb.SendCustomError(big('4'), 5, True)", (b"4" * 5000, 5, 1)),
-    ("ecb.AsyncReadClient(5000, done, 'arg')", (5000, 2)),
-    ("ecb.IOCompletion(done, 'arg'); ecb.AsyncReadClient(5000)", (5000, 2)),
-]
+    "SendCustomError": ("ecb.SendCustomError(text('4'), 5, True, done, 'arg')", (b"4" * 3000, 5, 1)),
+    "SendCustomError after IOCompletion": (
+        "ecb.IOCompletion(done, 'arg'); ecb.SendCustomError(big('4'), 5, True)",
+        (b"4" * 5000, 5, 1),
+    ),
+    "AsyncReadClient": ("ecb.AsyncReadClient(5000, done, 'arg')", (5000, 2)),
+    "AsyncReadClient after IOCompletion": (
+        "ecb.IOCompletion(done, 'arg'); ecb.AsyncReadClient(5000)",
+        (5000, 2),
+    ),
+}
+# One of each kind of keeping.
+KINDS = ["WriteClient of bytes", "VectorSend without headers", "TransmitFile", "AsyncReadClient"]
 UNKNOWN_LENGTH = 0xFFFFFFFF
 
 
 def handler(start: str) -> str:
-    statements = "".join(f"    {part}\n" for part in start.split("; "))
+    """Return the prelude, and a handler that makes the start."""
+    statements = "".join(f"    {part}\n" for part in STARTS[start][0].split("; "))
     return f"{PRELUDE}def handler(ecb):\n{statements}\n"
 
 
-@pytest.mark.parametrize(("start", "given"), STARTS)
+@pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("ending", ["hold", "ask"])
 def test_what_the_server_is_given_stays_until_the_completion(
-    foreign: Foreign, start: str, given: object, ending: str
+    foreign: Foreign, start: str, ending: str
 ) -> None:
     """Also when the request ends before."""
     answer = foreign(
@@ -80,25 +98,29 @@ started = server.{ending}(handler, cbTotalBytes={UNKNOWN_LENGTH})
 (started, look())
 """
     )
-    assert answer == (None, given)
+    assert answer == (None, STARTS[start][1])
 
 
-@pytest.mark.parametrize("start", [start for start, _ in STARTS])
+@pytest.mark.parametrize("start", STARTS)
 def test_completion_calls_back_once_with_argument_result_and_error(foreign: Foreign, start: str) -> None:
+    is_read = "Read" in start
     answer = foreign(
         f"""{handler(start)}
 server.hold(handler, cbTotalBytes={UNKNOWN_LENGTH})
-server.operations[0].fill(b"read") if "Read" in {start!r} else None
-route = server.complete(4)
-route.call(4, 0)
+if {is_read}:
+    server.operations[0].fill(bytes(range(250)) * 20)
+gc.collect()
+others = [bytes([1]) * 5000 for _ in range(50)]
+route = server.complete(5000)
+route.call(5000, 0)
 (calls, blocks.pop().Done)
 """
     )
-    result = b"read" if "Read" in start else 4
+    result = bytes(range(250)) * 20 if is_read else 5000
     assert answer == ([("EXTENSION_CONTROL_BLOCK", "arg", result, 0)], False)
 
 
-@pytest.mark.parametrize("start", [start for start, _ in STARTS])
+@pytest.mark.parametrize("start", STARTS)
 def test_completion_that_comes_before_the_call_returns_calls_back(foreign: Foreign, start: str) -> None:
     answer = foreign(
         f"""{handler(start)}
@@ -110,7 +132,7 @@ server.at_once = (0, 995)
     assert answer == (None, [("EXTENSION_CONTROL_BLOCK", "arg", result, 995)], [])
 
 
-@pytest.mark.parametrize("start", [start for start, _ in STARTS])
+@pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("end", ["server.ask(handler, cbTotalBytes=9)", "server.hold(ended, cbTotalBytes=9)"])
 def test_completion_after_the_end_of_the_request_calls_nobody_and_frees(
     foreign: Foreign, start: str, end: str
@@ -152,7 +174,7 @@ SECOND = {
 }
 
 
-@pytest.mark.parametrize("start", [STARTS[0][0], STARTS[3][0], STARTS[6][0], STARTS[11][0]])
+@pytest.mark.parametrize("start", KINDS)
 def test_second_operation_at_a_time_is_refused_and_leaves_the_first(foreign: Foreign, start: str) -> None:
     answer = foreign(
         f"""{handler(start)}
@@ -299,16 +321,13 @@ server.complete(3)
     assert answer == (64, True, b"c" * 10, 10)
 
 
-@pytest.mark.parametrize("start", [STARTS[0][0], STARTS[4][0], STARTS[6][0], STARTS[11][0]])
+@pytest.mark.parametrize("start", KINDS)
 def test_failing_callback_ends_the_request_as_failed_once(foreign: Foreign, start: str) -> None:
     answer = foreign(
-        f"""{PRELUDE}
+        f"""{handler(start)}
 def done(ecb, *rest):
     blocks.append(ecb)
     raise KeyError("in the callback")
-
-def handler(ecb):
-{"".join(f"    {part}{chr(10)}" for part in start.split("; "))}
 
 server.hold(handler, cbTotalBytes={UNKNOWN_LENGTH})
 server.complete(1).call(1, 0)

@@ -185,7 +185,12 @@ def test_request_is_passed_on_and_its_answer_comes_back(
 
 @pytest.mark.parametrize(
     ("call", "answered"),
-    [("SendURL('/')", True), ("SendCustomError('404')", True), ("IsConnected()", False), ("AppendLog('x')", False)],
+    [
+        ("SendURL('/')", True),
+        ("SendCustomError('404')", True),
+        ("IsConnected()", False),
+        ("AppendLog('x')", False),
+    ],
 )
 def test_only_what_answers_the_client_begins_the_response(
     foreign: Foreign, call: str, answered: bool
@@ -218,7 +223,9 @@ def test_certificate_comes_whole(foreign: Foreign, length: int) -> None:
 
 @pytest.mark.parametrize("length", [0, 1000, 5000, 100_000])
 def test_long_path_comes_whole_as_text(foreign: Foreign, length: int) -> None:
-    source = f"server.path = '/\\u20ac' + 'x' * {length}\nserver.ask(lambda ecb: ecb.MapUnicodeURLToPath('/'))"
+    source = (
+        f"server.path = '/\\u20ac' + 'x' * {length}\nserver.ask(lambda ecb: ecb.MapUnicodeURLToPath('/'))"
+    )
     assert foreign(source) == "/\u20ac" + "x" * length
 
 
