@@ -32,7 +32,7 @@ class _HasFileno(Protocol):
     def fileno(self) -> int: ...
 
 _File: TypeAlias = SupportsInt | _HasFileno
-_Part: TypeAlias = _Data | _File | tuple[_File, int, int]
+_Part: TypeAlias = _Data | _HasFileno | tuple[_File, int, int]
 _UserInfo: TypeAlias = tuple[int | None, str | None, str | None]
 
 __version__: Final[str]
@@ -155,22 +155,20 @@ class EXTENSION_CONTROL_BLOCK:
     ) -> None:
         r"""Send status, headers, memory and files in one call.
 
-                An element is ``bytes``, ``str`` (as UTF-8) or bytes-like; a file, whole; or ``(file, offset,
-                size)`` in bytes up to 2**64-1, where size 0 means all of it, with offset 0. A file is an object
-                with ``fileno()``, in the tuple also a descriptor (on Windows a handle). It must stay open until the
-                call is complete; the file's own position plays no part. A ``bytearray`` or ``memoryview`` is
-                copied, empty data left out.
+        An element is ``bytes``, ``str`` (as UTF-8) or bytes-like; a file, whole; or ``(file, offset,
+        size)`` in bytes up to 2**64-1, where size 0 means all of it, with offset 0. A file is an object
+        with ``fileno()``, in the tuple also a descriptor (on Windows a handle). It must stay open until the
+        call is complete; the file's own position plays no part. A ``bytearray`` or ``memoryview`` is
+        copied, empty data left out.
 
-                ``flags`` has one of ``HSE_IO_SYNC`` and ``HSE_IO_ASYNC``, and may have ``HSE_IO_SEND_HEADERS``,
-                ``HSE_IO_FINAL_SEND``, ``HSE_IO_DISCONNECT_AFTER_SEND``, ``HSE_IO_CACHE_RESPONSE``,
-                ``HSE_IO_TRY_SKIP_CUSTOM_ERRORS`` and ``HSE_IO_NODELAY``. With ``HSE_IO_SEND_HEADERS`` ``status``
-                ("200 OK") and ``headers`` (ending with "
+        ``flags`` has one of ``HSE_IO_SYNC`` and ``HSE_IO_ASYNC``, and may have ``HSE_IO_SEND_HEADERS``,
+        ``HSE_IO_FINAL_SEND``, ``HSE_IO_DISCONNECT_AFTER_SEND``, ``HSE_IO_CACHE_RESPONSE``,
+        ``HSE_IO_TRY_SKIP_CUSTOM_ERRORS`` and ``HSE_IO_NODELAY``. With ``HSE_IO_SEND_HEADERS`` ``status``
+        ("200 OK") and ``headers`` (ending with "\r\n\r\n") are both needed, without it neither may be given.
 
-        ") are both needed, without it neither may be given.
-
-                With ``HSE_IO_SYNC`` it returns when everything is handed over. ``HSE_IO_ASYNC`` makes it an
-                asynchronous call; without a callback of its own that of ``IOCompletion`` is called (``ValueError``
-                if there is none). Stands for ``HSE_REQ_VECTOR_SEND``.
+        With ``HSE_IO_SYNC`` it returns when everything is handed over. ``HSE_IO_ASYNC`` makes it an
+        asynchronous call; without a callback of its own that of ``IOCompletion`` is called (``ValueError``
+        if there is none). Stands for ``HSE_REQ_VECTOR_SEND``.
         """
     @overload
     def GetServerVariable(self, name: str, /) -> Any:
@@ -312,8 +310,8 @@ class EXTENSION_CONTROL_BLOCK:
         of the body. ``info`` is ``(token, user_name, authentication_type)``, each possibly ``None``; the
         token, of ``GetImpersonationToken``, must stay valid until the call is complete. ``entity`` is the
         whole body that the other handler sees, less than 4 GiB. ``flags`` are ``HSE_EXEC_URL_*``. An
-        asynchronous call always. Stands for ``HSE_REQ_EXEC_URL``; for ``HSE_REQ_EXEC_UNICODE_URL``, which
-        takes UTF-16, when ``url`` or the user's name is not ASCII.
+        asynchronous call always; the response counts as begun. Stands for ``HSE_REQ_EXEC_URL``; for
+        ``HSE_REQ_EXEC_UNICODE_URL``, which takes UTF-16, when ``url`` or the user's name is not ASCII.
         """
     def GetExecURLStatus(self) -> tuple[int, int, int]:
         """Return HTTP status, sub-status and Win32 error of the URL that ``ExecURL`` ran."""

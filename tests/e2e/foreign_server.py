@@ -21,8 +21,9 @@ from typing import Any, ClassVar
 
 import foreign_operations
 import foreign_requests
-import pyisapi
 from foreign_operations import Operation, Route
+
+import pyisapi
 
 SCRIPT = """
 made = []

@@ -6,6 +6,10 @@ as something else. `hold` leaves the request pending, `ask` ends it with the han
 
 from __future__ import annotations
 
+import re
+import textwrap
+from pathlib import Path
+
 import pytest
 from foreign_process import Foreign
 
@@ -414,3 +418,27 @@ def test_own_callback_goes_before_the_registered_one(foreign: Foreign) -> None:
         """
     )
     assert answer == [("own", None, 1, 0), ("registered", None, 2, 0)]
+
+
+def test_example_of_the_guide_sends_back_what_it_gets(foreign: Foreign) -> None:
+    guide = (Path(__file__).parents[2] / "docs/writing-extensions.md").read_text("utf-8")
+    [example] = [
+        text
+        for text in re.findall(r"^```python\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+        if "AsyncReadClient" in text
+    ]
+    source = f"""
+from isapi import isapicon
+def handler(ecb):
+{textwrap.indent(example, "    ")}
+status = server.hold(handler, cbTotalBytes=11, cbAvailable=6, lpbData=b"known ")
+for part in (b"re", b"st!", b""):
+    server.operations[0].fill(part)
+    server.complete(len(part))
+given = server.operations[0].given
+server.complete(11)
+(status, given, server.calls[-1])
+"""
+    headers = b"Content-Type: application/octet-stream\r\nContent-Length: 11\r\n\r\n"
+    vector = (0x1A, b"200 OK", headers, [b"known ", b"re", b"st!"])
+    assert foreign(source) == (3, vector, (4, 1))

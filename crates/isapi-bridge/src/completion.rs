@@ -119,12 +119,13 @@ fn deliver(key: RequestKey, bytes: u32, error: u32) -> bool {
 }
 
 fn call(py: Python<'_>, lease: &Arc<Lease>, target: &Target, outcome: Outcome, error: u32) -> PyResult<()> {
-    let block = ControlBlock::again(py, lease)?;
+    // Another thread may end the request at any time; that is no failure of the callback.
+    let Ok(block) = ControlBlock::new(lease) else { return Ok(()) };
     let outcome = match outcome {
         Outcome::Count(bytes) => bytes.into_pyobject(py)?.into_any(),
         Outcome::Body(bytes) => PyBytes::new(py, &bytes).into_any(),
     };
-    target.callback.bind(py).call1((block, &target.argument, outcome, error))?;
+    target.callback.bind(py).call1((Py::new(py, block)?, &target.argument, outcome, error))?;
     Ok(())
 }
 
