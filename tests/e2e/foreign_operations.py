@@ -24,10 +24,13 @@ class Route:
     function: int
     context: int
 
-    def call(self, count: int, error: int) -> None:
-        """Call as a server does: on a thread of its own, with nothing else held."""
-        arguments = (None, self.context, count, error)
-        thread = threading.Thread(target=COMPLETION(self.function), args=arguments)
+    def call(self, count: int, error: int, is_inline: bool = False) -> None:
+        """Call as a server does: on a thread of its own, unless inline."""
+        function, arguments = COMPLETION(self.function), (None, self.context, count, error)
+        if is_inline:
+            function(*arguments)
+            return
+        thread = threading.Thread(target=function, args=arguments)
         thread.start()
         thread.join()
 

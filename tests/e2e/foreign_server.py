@@ -99,6 +99,7 @@ class Server:
         self.completion: Route | None = None
         self.operations: list[Operation] = []
         self.at_once: tuple[int, int] | None = None
+        self.is_inline = False
         self.blocks: list[ControlBlock] = []
         self.callbacks = {
             "GetServerVariable": GET_SERVER_VARIABLE(self.get_server_variable),
@@ -156,7 +157,7 @@ class Server:
         """Complete the operation that was begun first; return whom that was told, if anybody."""
         route = self.operations.pop(0).own_route or self.completion
         if route:
-            route.call(count, error)
+            route.call(count, error, self.is_inline)
         return route
 
     def begun(self, operation: Operation) -> None:
