@@ -1,14 +1,18 @@
 """The native part of pyisapi: the server's objects as a script sees them, and the port of the thread pool.
 
 Names, URLs and header values are given as ``str``; bodies and header blocks as ``str`` (sent as UTF-8) or
-``bytes``; what comes from the server is ``bytes``. No method takes keyword arguments. A failing server call
-raises :class:`pyisapi.ExtensionError`; an object whose request or call has ended raises ``RuntimeError``.
-The interpreter is released around every server call that may block.
+``bytes``. What comes from the server is ``bytes``, but for the ``UNICODE`` kinds, which are ``str``.
+Arguments are positional, but for the optional ones of ``VectorSend`` and the last two of
+``SendCustomError``. A failing server call raises :class:`pyisapi.ExtensionError`; an object whose request
+or call has ended raises ``RuntimeError``; an argument of a wrong type ``TypeError``, of a wrong value
+``ValueError``, a number that is too large ``OverflowError``. The interpreter is released around every
+server call that may block.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn, Protocol, SupportsInt, TypeAlias, TypeVar, final, overload
 
+from pyisapi._results import Certificate, MappedURL, TraceInfo
 from pyisapi.threaded_extension import WorkerThread
 
 __all__ = [
@@ -26,6 +30,10 @@ _Data: TypeAlias = str | bytes | bytearray | memoryview
 
 class _HasFileno(Protocol):
     def fileno(self) -> int: ...
+
+_File: TypeAlias = SupportsInt | _HasFileno
+_Part: TypeAlias = _Data | _HasFileno | tuple[_File, int, int]
+_UserInfo: TypeAlias = tuple[int | None, str | None, str | None]
 
 __version__: Final[str]
 
@@ -48,6 +56,16 @@ class EXTENSION_CONTROL_BLOCK:
 
     Any thread may use the block of a pending request. Python cannot make one. Afterwards every method, and
     every attribute that would touch the server's memory, raises ``RuntimeError``.
+
+    *Asynchronous calls* (``WriteClient`` with ``HSE_IO_ASYNC``, ``AsyncReadClient``, ``VectorSend``,
+    ``TransmitFile``, ``ExecURL``, ``SendCustomError``) return at once. Later a thread of the server calls
+    the callback as ``callback(control_block, argument, result, error)``, once: a new object for the same
+    request, the argument given with the callback, the number of bytes (of a read the bytes), and a Win32
+    code, 0 if all went well, 995 (``ERROR_OPERATION_ABORTED``) when the client is gone. That may be before
+    the starting call returns. One at a time: a second is refused with ``ExtensionError`` 87 until the first
+    is complete. What is passed (bytes, files) is kept until then, also when the script drops it or ends the
+    request; then nobody is called any more. An exception in a callback is logged (``ISAPI0210``) and ends
+    the request as failed.
     """
 
     @property
@@ -110,6 +128,48 @@ class EXTENSION_CONTROL_BLOCK:
         """Same as ``WriteClient``, for ``print(..., file=control_block)``."""
     def ReadClient(self, n: int = ..., /) -> bytes:
         """Return the next ``n`` bytes of the body, by default all that is left; short only at its end."""
+    def AsyncReadClient(
+        self,
+        size: int,
+        callback: Callable[[EXTENSION_CONTROL_BLOCK, Any, bytes, int], object] | None = None,
+        arg: object = None,
+        /,
+    ) -> None:
+        """Have the next bytes of the body read; ``callback(control_block, arg, data, error)`` gets them.
+
+        At most ``size`` bytes and 1 MiB come at a time, often fewer; ``b""`` without an error is the end of
+        the body. With an error ``data`` is ``b""``. Bytes that a failed ``ReadClient`` had read come first,
+        in addition. The buffer is not the script's: nobody sees it before it is filled. Without a callback
+        that of ``IOCompletion`` is called (``ValueError`` if there is none, or for a size below 1). Do not
+        read by ``ReadClient`` meanwhile. Stands for ``HSE_REQ_ASYNC_READ_CLIENT``.
+        """
+    def VectorSend(
+        self,
+        elements: Iterable[_Part],
+        flags: int,
+        /,
+        status: _Data | None = None,
+        headers: _Data | None = None,
+        callback: Callable[[EXTENSION_CONTROL_BLOCK, Any, int, int], object] | None = None,
+        arg: object = None,
+    ) -> None:
+        r"""Send status, headers, memory and files in one call.
+
+        An element is ``bytes``, ``str`` (as UTF-8) or bytes-like; a file, whole; or ``(file, offset,
+        size)`` in bytes up to 2**64-1, where size 0 means all of it, with offset 0. A file is an object
+        with ``fileno()``, in the tuple also a descriptor (on Windows a handle). It must stay open until the
+        call is complete; the file's own position plays no part. A ``bytearray`` or ``memoryview`` is
+        copied, empty data left out.
+
+        ``flags`` has one of ``HSE_IO_SYNC`` and ``HSE_IO_ASYNC``, and may have ``HSE_IO_SEND_HEADERS``,
+        ``HSE_IO_FINAL_SEND``, ``HSE_IO_DISCONNECT_AFTER_SEND``, ``HSE_IO_CACHE_RESPONSE``,
+        ``HSE_IO_TRY_SKIP_CUSTOM_ERRORS`` and ``HSE_IO_NODELAY``. With ``HSE_IO_SEND_HEADERS`` ``status``
+        ("200 OK") and ``headers`` (ending with "\r\n\r\n") are both needed, without it neither may be given.
+
+        With ``HSE_IO_SYNC`` it returns when everything is handed over. ``HSE_IO_ASYNC`` makes it an
+        asynchronous call; without a callback of its own that of ``IOCompletion`` is called (``ValueError``
+        if there is none). Stands for ``HSE_REQ_VECTOR_SEND``.
+        """
     @overload
     def GetServerVariable(self, name: str, /) -> Any:
         """Return a server variable as ``bytes``; as ``str`` if its name begins with ``UNICODE_``."""
@@ -122,14 +182,110 @@ class EXTENSION_CONTROL_BLOCK:
         """
     def Redirect(self, url: str, /) -> None:
         """Answer with a redirection to another URL."""
+    def SendURL(self, url: str, /) -> None:
+        """Answer with another URL of this site, which begins with ``/``; servers since IIS 4 redirect to it.
+
+        It is the whole answer. ``Redirect`` says the same more clearly, ``ExecURL`` runs a URL without the
+        client's knowledge. Stands for ``HSE_REQ_SEND_URL``.
+        """
+    def SendCustomError(
+        self,
+        status: _Data,
+        sub_error: int = 0,
+        asynchronous: bool = False,
+        /,
+        callback: Callable[[EXTENSION_CONTROL_BLOCK, Any, int, int], object] | None = None,
+        arg: object = None,
+    ) -> None:
+        """Answer with the error page that the server's configuration has for a status.
+
+        ``status`` is such as "404 Not Found", ``sub_error`` the 1 of 401.1, from 0 to 65535.
+        ``ExtensionError``, mostly 2 (``ERROR_FILE_NOT_FOUND``), means that there is no page: send one of
+        your own. With ``asynchronous`` it is an asynchronous call; without a callback of its own that of
+        ``IOCompletion`` is called (``ValueError`` if there is none). Stands for
+        ``HSE_REQ_SEND_CUSTOM_ERROR``.
+        """
     def MapURLToPath(self, url: str, /) -> bytes:
-        """Return the file-system path of a URL of this site."""
+        """Return the file-system path of a URL of this site.
+
+        The path is as long as the server makes it. Stands for ``HSE_REQ_MAP_URL_TO_PATH``.
+        """
+    def MapUnicodeURLToPath(self, url: str, /) -> str:
+        """Return the file-system path of a URL of this site as text; both go as UTF-16.
+
+        The path is as long as the server makes it. Stands for ``HSE_REQ_MAP_UNICODE_URL_TO_PATH``.
+        """
+    @overload
+    def MapURLToPathEx(self, url: str, /) -> MappedURL[str]:
+        """Return where a URL of this site leads: ``(path, flags, matching_path, matching_url)``.
+
+        ``flags`` are the ``HSE_URL_FLAGS_*`` of that place. The last two are how many characters of the
+        path and of the URL belong to the virtual directory. A ``str`` goes as UTF-16 and the path is
+        ``str`` (``HSE_REQ_MAP_UNICODE_URL_TO_PATH_EX``); ``bytes`` go as they are and the path is ``bytes``
+        (``HSE_REQ_MAP_URL_TO_PATH_EX``). The path has at most 259 characters: servers refuse longer ones
+        with ``ExtensionError`` 122, and ``MapURLToPath`` has no such limit. ``TypeError`` for another type
+        of URL.
+        """
+    @overload
+    def MapURLToPathEx(self, url: bytes, /) -> MappedURL[bytes]: ...
+    def NormalizeURL(self, url: str, /) -> bytes:
+        """Return the URL in the server's canonical form: escapes decoded, ``.`` and ``..`` resolved.
+
+        Stands for ``HSE_REQ_NORMALIZE_URL``.
+        """
     def DoneWithSession(self, status: int = ..., /) -> None:
         """Finish the request with an ``HSE_STATUS`` value, by default success; the object is dead then."""
     def close(self, status: int = ..., /) -> None:
         """Same as ``DoneWithSession``."""
     def IsKeepConn(self) -> bool:
         """Ask the server whether it will keep the connection open."""
+    def IsConnected(self) -> bool:
+        """Ask the server whether the client is still there. Stands for ``HSE_REQ_IS_CONNECTED``."""
+    def CloseConnection(self) -> None:
+        """Close the connection now, without sending what is left.
+
+        An outstanding asynchronous call ends with error 64 (``ERROR_NETNAME_DELETED``). ``DoneWithSession``
+        is still due. Stands for ``HSE_REQ_CLOSE_CONNECTION``.
+        """
+    def AbortiveClose(self) -> None:
+        """Have the connection reset when it is closed, so that the client sees a failure.
+
+        It stays open until then. Stands for ``HSE_REQ_ABORTIVE_CLOSE``.
+        """
+    def CancelIO(self) -> None:
+        """Give up the outstanding asynchronous call; its callback gets error 995, as when the client is gone.
+
+        What the call was given is kept until that callback. Stands for ``HSE_REQ_CANCEL_IO`` (IIS 7.5).
+        """
+    def IsInProcess(self) -> bool:
+        """Whether the extension runs in the server's own process; always so since IIS 6.
+
+        Stands for ``HSE_REQ_IS_IN_PROCESS``.
+        """
+    def AppendLog(self, text: _Data, /) -> None:
+        """Append text to this request's line in the server's log, after the query string; a ``str`` as UTF-8.
+
+        Other than ``LogData`` it has no limit of 79 bytes, and several add up. ``ValueError`` for a NUL
+        inside. Stands for ``HSE_APPEND_LOG_PARAMETER``.
+        """
+    def GetTraceInfo(self) -> TraceInfo:
+        """Return ``(traced, context_id)``: whether the server traces this request, and its GUID, 16 bytes.
+
+        Stands for ``HSE_REQ_GET_TRACE_INFO``.
+        """
+    def GetCertInfo(self) -> Certificate:
+        """Return the client's certificate as ``(encoded, encoding_type, flags)``, in DER, of any length.
+
+        ``encoded`` is empty if the client sent none. A server without TLS raises ``ExtensionError``.
+        Stands for ``HSE_REQ_GET_CERT_INFO_EX``.
+        """
+    def GetChannelBindingToken(self) -> bytes:
+        """Return the token that binds an authentication to this TLS connection, empty if there is none.
+
+        The server's structure is copied as it is. Microsoft published the number but not the arguments;
+        this follows ``IHttpRequest2::GetChannelBindingToken``. Stands for
+        ``HSE_REQ_GET_CHANNEL_BINDING_TOKEN`` (IIS 7.5).
+        """
     def IsKeepAlive(self) -> int:
         """Return 1 if the client's ``Connection`` header says keep-alive, else 0."""
     def GetImpersonationToken(self) -> int:
@@ -143,12 +299,20 @@ class EXTENSION_CONTROL_BLOCK:
         url: str | None,
         method: str | None,
         headers: str | None,
-        info: None,
-        entity: None,
+        info: _UserInfo | None,
+        entity: _Data | None,
         flags: int,
         /,
     ) -> None:
-        """Hand the request to another handler; the ``IOCompletion`` function is called when it is done."""
+        """Hand the request to another handler; the ``IOCompletion`` function is called when it is done.
+
+        ``None`` stands for this request's own: ``url``, ``method``, all ``headers``, the user, what is left
+        of the body. ``info`` is ``(token, user_name, authentication_type)``, each possibly ``None``; the
+        token, of ``GetImpersonationToken``, must stay valid until the call is complete. ``entity`` is the
+        whole body that the other handler sees, less than 4 GiB. ``flags`` are ``HSE_EXEC_URL_*``. An
+        asynchronous call always; the response counts as begun. Stands for ``HSE_REQ_EXEC_URL``; for
+        ``HSE_REQ_EXEC_UNICODE_URL``, which takes UTF-16, when ``url`` or the user's name is not ASCII.
+        """
     def GetExecURLStatus(self) -> tuple[int, int, int]:
         """Return HTTP status, sub-status and Win32 error of the URL that ``ExecURL`` ran."""
     @overload
@@ -171,7 +335,7 @@ class EXTENSION_CONTROL_BLOCK:
         self,
         callback: Callable[[EXTENSION_CONTROL_BLOCK, _Argument, int, int], object],
         argument: _Argument,
-        hFile: SupportsInt | _HasFileno,
+        hFile: _File,
         status: str,
         BytesToWrite: int,
         Offset: int,
@@ -182,7 +346,7 @@ class EXTENSION_CONTROL_BLOCK:
     ) -> None:
         """Have the server send a file, then call ``callback(control_block, argument, bytes, error)`` once.
 
-        ``hFile`` is a Windows handle, on Unix a file descriptor; it must stay open until then.
+        ``hFile`` is a Windows handle, on Unix a file descriptor, or a file; it must stay open until then.
         ``BytesToWrite`` 0 means up to the end. With ``HSE_IO_SEND_HEADERS`` ``head`` is the header block
         and ``status`` the status; otherwise ``head`` is data before the file.
         """

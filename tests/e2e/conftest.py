@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from foreign_process import Foreign, run_beside_server
 from probe_client import Probe
 from server_process import START_TIMEOUT, ServerProcess, environment, program
 
@@ -103,6 +104,12 @@ def probe(serve_module: Servers, tmp_path_factory: pytest.TempPathFactory) -> Pr
     root = tmp_path_factory.mktemp("root")
     (root / "page.html").write_text("a page", encoding="utf-8")
     return Probe(serve_module(SCRIPTS / "probe.py", "--root", str(root)), root)
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Foreign:
+    """Return a function that runs a source beside a fabricated server and gives its last line's value."""
+    return lambda source: run_beside_server(tmp_path, source)
 
 
 @pytest.fixture

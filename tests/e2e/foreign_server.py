@@ -11,12 +11,17 @@ from __future__ import annotations
 import ast
 import ctypes
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from ctypes import POINTER, c_char, c_char_p, c_int, c_uint32, c_void_p
 from pathlib import Path
 from typing import Any, ClassVar
+
+import foreign_operations
+import foreign_requests
+from foreign_operations import Operation, Route
 
 import pyisapi
 
@@ -42,17 +47,6 @@ class Extension:
 def __ExtensionFactory__():
     return Extension()
 """
-
-TOKEN = 0xFEDCBA9876543210
-
-DONE_WITH_SESSION = 4
-GET_IMPERSONATION_TOKEN = 1011
-EXEC_URL = 1026
-GET_EXEC_URL_STATUS = 1027
-REPORT_UNHEALTHY = 1032
-GET_ANONYMOUS_TOKEN = 1038
-GET_UNICODE_ANONYMOUS_TOKEN = 1041
-SET_FLUSH_FLAG = 1043
 
 GET_SERVER_VARIABLE = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p, c_void_p, POINTER(c_uint32), use_errno=True)
 WRITE_CLIENT = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, POINTER(c_uint32), c_uint32, use_errno=True)
@@ -84,19 +78,6 @@ class ControlBlock(ctypes.Structure):
     ]
 
 
-class ExecUrlInfo(ctypes.Structure):
-    """HSE_EXEC_URL_INFO of httpext.h."""
-
-    _fields_: ClassVar = [
-        ("pszUrl", c_char_p),
-        ("pszMethod", c_char_p),
-        ("pszChildHeaders", c_char_p),
-        ("pUserInfo", c_void_p),
-        ("pEntity", c_void_p),
-        ("dwExecUrlFlags", c_uint32),
-    ]
-
-
 class Server:
     """The fabricated server; `calls` has (request, what it was given) in order."""
 
@@ -111,6 +92,15 @@ class Server:
         self.reads: list[int] = []
         self.failing_read: int | None = None
         self.module_name = "fake"
+        # What it answers, and what is under way.
+        self.path = "/srv/\u00e9"
+        self.certificate = b""
+        self.token = b"token"
+        self.completion: Route | None = None
+        self.operations: list[Operation] = []
+        self.at_once: tuple[int, int] | None = None
+        self.is_inline = False
+        self.blocks: list[ControlBlock] = []
         self.callbacks = {
             "GetServerVariable": GET_SERVER_VARIABLE(self.get_server_variable),
             "WriteClient": WRITE_CLIENT(self.write_client),
@@ -136,6 +126,13 @@ class Server:
 
     def ask(self, handler: Callable[[Any], object], **members: object) -> object:
         """Make a request; return what the function gave of the control block, or (exception's name, its args)."""
+        return self.request(handler, 1, members)
+
+    def hold(self, handler: Callable[[Any], object], **members: object) -> object:
+        """Make a request that stays pending; return the same."""
+        return self.request(handler, 3, members)
+
+    def request(self, handler: Callable[[Any], object], result: int, members: dict[str, object]) -> object:
         outcomes: list[object] = []
 
         def handle(ecb: Any) -> int:
@@ -143,15 +140,30 @@ class Server:
                 outcomes.append(handler(ecb))
             except Exception as error:
                 outcomes.append((type(error).__name__, error.args))
-            return 1
+            return result
 
         if self.module_name not in sys.modules and self.load()[0] != 1:
             return "not loaded"
         self.module.handler = handle
         values = {"cbSize": ctypes.sizeof(ControlBlock), "dwVersion": 0x80000, "ConnID": 5, **members}
         block = ControlBlock(**values, **self.callbacks)
+        self.blocks.append(block)
         status = self.library.HttpExtensionProc(ctypes.byref(block))
+        # The handler and what it refers to are to live no longer than the bridge keeps them.
+        self.module.handler = None
         return outcomes[0] if outcomes else ("status", status)
+
+    def complete(self, count: int = 0, error: int = 0) -> Route | None:
+        """Complete the operation that was begun first; return whom that was told, if anybody."""
+        route = self.operations.pop(0).own_route or self.completion
+        if route:
+            route.call(count, error, self.is_inline)
+        return route
+
+    def begun(self, operation: Operation) -> None:
+        self.operations.append(operation)
+        if self.at_once:
+            self.complete(*self.at_once)
 
     # The callbacks
 
@@ -170,6 +182,8 @@ class Server:
         return 1
 
     def write_client(self, connection: int, data: int, size: Any, flags: int) -> int:
+        if flags & foreign_requests.ASYNC:
+            self.begun(foreign_operations.of_write(data, size[0]))
         return 1
 
     def read_client(self, connection: int, buffer: int, size: Any) -> int:
@@ -184,41 +198,19 @@ class Server:
         return 1
 
     def support(self, connection: int, request: int, buffer: int, size: int, kind: int) -> int:
-        self.calls.append((request, self.given(request, buffer)))
+        self.calls.append((request, foreign_requests.given(request, buffer, size, kind)))
         if request in self.meanwhile:
             # What another thread does while this one is inside the server.
             self.meanwhile[request]()
-        if request in self.refused:
-            ctypes.set_errno(self.refused[request])
+        error = self.refused.get(request) or foreign_requests.answer(self, request, buffer, size, kind)
+        if error:
+            ctypes.set_errno(error)
             return 0
-        if request == GET_IMPERSONATION_TOKEN:
-            c_void_p.from_address(buffer).value = TOKEN
-        elif request in (GET_ANONYMOUS_TOKEN, GET_UNICODE_ANONYMOUS_TOKEN):
-            c_void_p.from_address(size).value = TOKEN
-        elif request == GET_EXEC_URL_STATUS:
-            status = (404).to_bytes(2, "little") + (13).to_bytes(2, "little") + b"\xfe\xff\xff\xff"
-            ctypes.memmove(buffer, status, len(status))
+        if request == foreign_requests.IO_COMPLETION:
+            self.completion = Route(buffer, kind)
+        elif foreign_requests.is_asynchronous(request, buffer):
+            self.begun(foreign_operations.of_request(request, buffer, size, kind))
         return 1
-
-    def given(self, request: int, buffer: int) -> object:
-        """Return what a request's buffer says."""
-        if request == DONE_WITH_SESSION:
-            return c_uint32.from_address(buffer).value
-        if request == EXEC_URL:
-            info = ExecUrlInfo.from_address(buffer)
-            return tuple(getattr(info, field[0]) for field in ExecUrlInfo._fields_)
-        if request == GET_ANONYMOUS_TOKEN:
-            return ctypes.string_at(buffer)
-        if request == GET_UNICODE_ANONYMOUS_TOKEN:
-            units = iter(range(buffer, buffer + 2000, 2))
-            words = [ctypes.c_uint16.from_address(place).value for place in units]
-            text = words[: words.index(0)]
-            return b"".join(word.to_bytes(2, "little") for word in text).decode("utf-16-le")
-        if request == REPORT_UNHEALTHY:
-            return None if not buffer else ctypes.string_at(buffer)
-        if request == SET_FLUSH_FLAG:
-            return buffer or 0
-        return None
 
 
 def main() -> None:
@@ -230,6 +222,8 @@ def main() -> None:
     answers = sys.stdout
     exec(compile(tree, "source", "exec"), names)
     print(repr(eval(compile(last, "source", "eval"), names)), file=answers, flush=True)
+    # No server takes Python down while requests are pending: their blocks would call a server that is gone.
+    os._exit(0)
 
 
 if __name__ == "__main__":

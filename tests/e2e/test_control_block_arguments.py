@@ -185,10 +185,15 @@ def test_method_refuses_a_wrong_kind(probe: Probe, call: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "call", ["ExecURL(None, None, None, (), None, 0)", "ExecURL(None, None, None, None, b'', 0)"]
+    ("call", "error"),
+    [
+        ("ExecURL(None, None, None, (), None, 0)", "ValueError"),
+        ("ExecURL(None, None, None, 'user', None, 0)", "TypeError"),
+        ("ExecURL(None, None, None, None, 5, 0)", "TypeError"),
+    ],
 )
-def test_exec_url_refuses_user_and_entity(probe: Probe, call: str) -> None:
-    assert probe.raised(f"ecb.{call}") == "ValueError"
+def test_exec_url_refuses_what_is_no_user_or_entity(probe: Probe, call: str, error: str) -> None:
+    assert probe.raised(f"ecb.{call}") == error
 
 
 def test_refused_arguments_leave_the_request_unanswered(probe: Probe) -> None:

@@ -55,6 +55,13 @@ CALLS = [
     "ReportUnhealthy()",
     "ReportUnhealthy('late')",
     "TransmitFile(print, None, 0, '', 0, 0, None, None, 0)",
+    "VectorSend([b'late'], 1)",
+    "VectorSend([b'late'], 2, None, None, print)",
+    "AsyncReadClient(1, print)",
+    "SendCustomError('404 Not Found')",
+    "AppendLog('late')",
+    "IsConnected()",
+    "CloseConnection()",
 ]
 
 

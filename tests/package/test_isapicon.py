@@ -11,7 +11,7 @@ def test_every_public_name_is_a_plain_int() -> None:
     assert {name for name, value in PUBLIC.items() if type(value) is not int} == set()
 
 
-def test_the_names_of_the_reference_are_all_there() -> None:
+def test_the_names_are_those_of_the_reference_and_our_own() -> None:
     counts = {prefix: sum(name.startswith(prefix) for name in PUBLIC) for prefix in PREFIXES}
     assert counts == PREFIXES
     assert len(PUBLIC) == sum(PREFIXES.values())
@@ -20,8 +20,11 @@ def test_the_names_of_the_reference_are_all_there() -> None:
 PREFIXES = {
     "HTTP_": 44,
     "HSE_STATUS_": 4,
-    "HSE_IO_": 7,
+    # One more than the reference.
+    "HSE_IO_": 8,
     "HSE_EXEC_URL_": 6,
+    # Not in the reference.
+    "HSE_URL_FLAGS_": 11,
     "SF_NOTIFY_": 17,
     "SF_STATUS_": 6,
 }
@@ -38,6 +41,9 @@ PREFIXES = {
         ("HSE_IO_ASYNC", 2),
         ("HSE_IO_SEND_HEADERS", 8),
         ("HSE_IO_NODELAY", 0x1000),
+        ("HSE_IO_TRY_SKIP_CUSTOM_ERRORS", 0x40),
+        ("HSE_URL_FLAGS_SCRIPT", 0x200),
+        ("HSE_URL_FLAGS_MASK", 0x3FF),
         ("HSE_EXEC_URL_IGNORE_CURRENT_INTERCEPTOR", 4),
         ("SF_NOTIFY_PREPROC_HEADERS", 0x4000),
         ("SF_NOTIFY_SEND_RESPONSE", 0x40),

@@ -49,6 +49,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Text {
 
 /// Body bytes. The memory stays where it is until the value is dropped, also without the interpreter.
 #[derive(Debug)]
+#[expect(dead_code, reason = "the objects are kept for the pointers beside them")]
 pub enum Data {
     Bytes(Py<PyBytes>, *const u8, usize),
     Str(Py<PyString>, *const u8, usize),
@@ -72,34 +73,6 @@ impl Data {
             },
             Self::Copied(bytes) => &bytes[..bytes.len() - 1],
         }
-    }
-}
-
-/// Where the bytes of a [`Data`] lie, for use while the data is kept elsewhere.
-#[derive(Clone, Copy)]
-pub struct Region(*const u8, usize);
-
-// SAFETY: only a place; `as_slice` says what its use demands.
-unsafe impl Send for Region {}
-// SAFETY: as above.
-unsafe impl Sync for Region {}
-
-impl Region {
-    /// The bytes.
-    ///
-    /// # Safety
-    /// The data that this region is of outlives the result.
-    pub unsafe fn as_slice<'a>(self) -> &'a [u8] {
-        // SAFETY: the caller keeps the data, whose bytes do not move.
-        unsafe { std::slice::from_raw_parts(self.0, self.1) }
-    }
-}
-
-impl Data {
-    /// Where the bytes lie; they stay there when the data itself is moved.
-    pub fn region(&self) -> Region {
-        let bytes = self.as_slice();
-        Region(bytes.as_ptr(), bytes.len())
     }
 
     /// Pointer to the bytes, which have a NUL behind them in every variant.

@@ -1,204 +1,147 @@
-//! Asynchronous operations: from the server's completion to the script's callback.
+//! Completions: from the server's callback to the script's.
 //!
-//! The server is given a slot number with a generation as its context, never a pointer: a completion that
-//! comes after the request ended, or twice, finds nothing and is ignored. An [`Operation`] keeps what Python
-//! handed over (callback, argument, buffers, file) alive until the server is done with it.
+//! The server is given a number with a generation as its context, never a pointer: a completion for a request that
+//! is gone finds nothing and is ignored, and so is one for which no operation is outstanding. Callbacks run on the
+//! server's threads, with a new control block for the same request.
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use isapi_abi::fence::fence;
-use isapi_abi::httpext::{EXTENSION_CONTROL_BLOCK, HSE_REQ_IO_COMPLETION, HSE_STATUS_ERROR, HSE_TF_INFO};
+use isapi_abi::httpext::{EXTENSION_CONTROL_BLOCK, HSE_REQ_IO_COMPLETION, HSE_STATUS_ERROR};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use slotmap::{DefaultKey, Key, KeyData, SlotMap};
 
-use crate::arguments::{Data, Text};
 use crate::attach::attach;
 use crate::control_block::ControlBlock;
 use crate::failure::{CALLBACK_FAILED, Failure};
-use crate::lease::{CallError, Lease};
+use crate::lease::{CallError, Entered, Lease};
+use crate::operation::{Kept, Operation, Target};
 
 const _: () = assert!(size_of::<usize>() == 8, "a context pointer must hold a whole key");
 
-/// Names an [`Operation`] to the server.
-pub type CompletionKey = DefaultKey;
+/// Names a request to the server.
+pub type RequestKey = DefaultKey;
 
-/// What is kept until the completion.
-pub struct Operation {
-    pub lease: Arc<Lease>,
-    target: Mutex<Target>,
-    /// What `TransmitFile` sends; `None` for the callback that `IOCompletion` registered.
-    pub transmission: Option<Transmission>,
+static REQUESTS: LazyLock<Mutex<SlotMap<RequestKey, Weak<Lease>>>> = LazyLock::new(Mutex::default);
+
+fn requests() -> MutexGuard<'static, SlotMap<RequestKey, Weak<Lease>>> {
+    REQUESTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whom the script wants to be called, and with what.
-pub struct Target {
-    pub callback: Py<PyAny>,
-    pub argument: Py<PyAny>,
+/// Gives a request its key, until [`forget`].
+pub fn remember(lease: &Arc<Lease>) -> RequestKey {
+    requests().insert(Arc::downgrade(lease))
 }
 
-impl Operation {
-    pub fn new(lease: Arc<Lease>, target: Target, transmission: Option<Transmission>) -> Self {
-        Self { lease, target: Mutex::new(target), transmission }
-    }
-
-    /// The method that started it, for the log.
-    fn method(&self) -> &'static str {
-        if self.transmission.is_some() { "TransmitFile" } else { "IOCompletion" }
-    }
-
-    fn swap(&self, target: Target) -> Target {
-        std::mem::replace(&mut *self.target.lock().unwrap_or_else(PoisonError::into_inner), target)
-    }
-}
-
-/// The memory and the file of one `TransmitFile`.
-#[expect(dead_code, reason = "the members are kept alive for `info`, which points into them")]
-pub struct Transmission {
-    pub status: Text,
-    pub head: Option<Data>,
-    pub tail: Option<Data>,
-    /// The object given as file, so that it is not closed under the server.
-    pub file: Py<PyAny>,
-    /// Points into the members above.
-    pub info: Box<HSE_TF_INFO>,
-}
-
-// SAFETY: the pointers of `info` lead into the other members, which stay as they are until the completion.
-unsafe impl Send for Transmission {}
-// SAFETY: as above; nothing changes a transmission once it is made.
-unsafe impl Sync for Transmission {}
-
-static OPERATIONS: LazyLock<Mutex<SlotMap<CompletionKey, Arc<Operation>>>> = LazyLock::new(Mutex::default);
-
-fn operations() -> MutexGuard<'static, SlotMap<CompletionKey, Arc<Operation>>> {
-    OPERATIONS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Keeps `operation` until [`forget`] or, for a transmission, its completion.
-pub fn remember(mut operation: Operation) -> (CompletionKey, Arc<Operation>) {
-    let mut operations = operations();
-    let key = operations.insert_with_key(|key| {
-        if let Some(transmission) = &mut operation.transmission {
-            transmission.info.pContext = context(key);
-        }
-        Arc::new(operation)
-    });
-    (key, Arc::clone(&operations[key]))
-}
-
-/// Drops an operation; a completion that still arrives for it is ignored.
-pub fn forget(key: CompletionKey) {
-    // Removed first, dropped after the lock is open: dropping Python objects can run Python code.
-    let operation = operations().remove(key);
-    drop(operation);
+/// A completion that still arrives for the key is ignored from now on.
+pub fn forget(key: RequestKey) {
+    requests().remove(key);
 }
 
 /// The key as the context pointer that the server carries.
-pub fn context(key: CompletionKey) -> *mut c_void {
+pub fn context(key: RequestKey) -> *mut c_void {
     ptr::without_provenance_mut(key.data().as_ffi() as usize)
 }
 
 /// Registers the callback of a request (`HSE_REQ_IO_COMPLETION`), in place of an earlier one.
 ///
-/// A request has one entry for life: an operation that is under way when another callback is registered
-/// reports to the later one.
+/// An operation that is under way when another callback is registered reports to the later one.
 pub fn register(lease: &Arc<Lease>, target: Target) -> Result<(), CallError> {
-    let (key, earlier) = claim(lease, target);
+    let entered = lease.enter()?;
+    let earlier = lease.operations.replace(Some(target));
     // Called with no lock held: leaving the server may end the request, which takes the locks itself.
-    let told = tell_server(lease, key);
-    match (&told, earlier) {
-        (Err(_), Some((operation, earlier))) => drop(operation.swap(earlier)),
-        (Err(_), None) => lease.forget_completion(),
-        (Ok(()), _) => {}
-    }
+    let told = tell_server(&entered, lease);
+    drop(if told.is_err() { lease.operations.replace(earlier) } else { earlier });
     told
 }
 
-/// Puts the target into the request's entry, which it makes if there is none; returns what it replaced.
-fn claim(lease: &Arc<Lease>, target: Target) -> (CompletionKey, Option<(Arc<Operation>, Target)>) {
-    let mut slot = lease.completion.lock().unwrap_or_else(PoisonError::into_inner);
-    let present = slot.and_then(|key| Some((key, operations().get(key).cloned()?)));
-    if let Some((key, operation)) = present {
-        let earlier = operation.swap(target);
-        return (key, Some((operation, earlier)));
-    }
-    let (key, _) = remember(Operation::new(Arc::clone(lease), target, None));
-    *slot = Some(key);
-    (key, None)
+/// Makes sure that the server reports completions of this request at all.
+pub fn listen(entered: &Entered<'_>, lease: &Arc<Lease>) -> Result<(), CallError> {
+    if lease.operations.is_told() { Ok(()) } else { tell_server(entered, lease) }
 }
 
-fn tell_server(lease: &Lease, key: CompletionKey) -> Result<(), CallError> {
+fn tell_server(entered: &Entered<'_>, lease: &Arc<Lease>) -> Result<(), CallError> {
     let callback = (completed as *const ()).cast_mut().cast();
+    let context = context(lease.operations.key(lease));
     // SAFETY: the request takes the callback as buffer and its context as data type; it performs no I/O.
-    unsafe { lease.enter()?.support(HSE_REQ_IO_COMPLETION, callback, ptr::null_mut(), context(key).cast()) }
+    unsafe { entered.support(HSE_REQ_IO_COMPLETION, callback, ptr::null_mut(), context.cast()) }?;
+    lease.operations.set_told(lease);
+    Ok(())
 }
 
 /// `PFN_HSE_IO_COMPLETION`: called by the server, on any of its threads.
 ///
 /// # Safety
-/// The block is the server's business: it is not touched here but through the operation's own lease.
+/// The block is the server's business: it is not touched here but through the request's own lease.
 pub unsafe extern "system" fn completed(
     _block: *mut EXTENSION_CONTROL_BLOCK,
     context: *mut c_void,
     bytes: u32,
     error: u32,
 ) {
-    let key = DefaultKey::from(KeyData::from_ffi(context.addr() as u64));
+    let key = RequestKey::from(KeyData::from_ffi(context.addr() as u64));
     if !fence(false, || deliver(key, bytes, error)) {
         fence((), || end(key));
     }
 }
 
+/// What the callback gets as its third argument.
+enum Outcome {
+    Count(u32),
+    Body(Vec<u8>),
+}
+
 /// Calls the script; the result is always true, so that a panic on the way can be told from it.
-fn deliver(key: CompletionKey, bytes: u32, error: u32) -> bool {
-    let found = operations().get(key).cloned();
-    let Some(operation) = found else { return true };
-    if operation.transmission.is_some() {
-        forget(key);
-    } else {
-        // The server has read the buffer; the callback may start the next write.
-        let sent = operation.lease.sending().take();
-        drop(sent);
-    }
-    if operation.lease.is_done() {
+fn deliver(key: RequestKey, bytes: u32, error: u32) -> bool {
+    let Some(lease) = request(key) else { return true };
+    let Some(Operation { target, kept, .. }) = lease.operations.complete() else { return true };
+    let outcome = match &kept {
+        Kept::Lent(_) => Outcome::Count(bytes),
+        Kept::Reading(reading) => Outcome::Body(reading.finish(&lease, bytes, error)),
+    };
+    if lease.is_done() {
         // The script ended the request without waiting, and wants to hear no more of it.
-        forget(key);
         return true;
     }
     attach(|py| {
-        if let Err(error) = call(py, &operation, bytes, error) {
-            Failure::new(CALLBACK_FAILED, format!("the callback of {} failed", operation.method()), Some(error))
-                .report(py);
-            py.detach(|| finish(key, &operation));
+        drop(kept);
+        let Some(target) = target.or_else(|| lease.operations.registered(py)) else { return };
+        if let Err(raised) = call(py, &lease, &target, outcome, error) {
+            let headline = format!("the callback of {} failed", target.method);
+            Failure::new(CALLBACK_FAILED, headline, Some(raised)).report(py);
+            py.detach(|| finish(&lease));
         }
-        drop(operation);
     });
     true
 }
 
-fn call(py: Python<'_>, operation: &Operation, bytes: u32, error: u32) -> PyResult<()> {
-    let block = ControlBlock::again(py, &operation.lease)?;
-    let (callback, argument) = {
-        let target = operation.target.lock().unwrap_or_else(PoisonError::into_inner);
-        (target.callback.clone_ref(py), target.argument.clone_ref(py))
+fn call(py: Python<'_>, lease: &Arc<Lease>, target: &Target, outcome: Outcome, error: u32) -> PyResult<()> {
+    // Another thread may end the request at any time; that is no failure of the callback.
+    let Ok(block) = ControlBlock::new(lease) else { return Ok(()) };
+    let outcome = match outcome {
+        Outcome::Count(bytes) => bytes.into_pyobject(py)?.into_any(),
+        Outcome::Body(bytes) => PyBytes::new(py, &bytes).into_any(),
     };
-    callback.bind(py).call1((block, argument, bytes, error))?;
+    target.callback.bind(py).call1((Py::new(py, block)?, &target.argument, outcome, error))?;
     Ok(())
 }
 
 /// A callback that failed gets no second chance: the request ends with an error.
-fn finish(key: CompletionKey, operation: &Operation) {
-    forget(key);
+fn finish(lease: &Lease) {
     // The request may have ended in the callback, before it failed; then there is nothing to end.
-    operation.lease.finish(HSE_STATUS_ERROR).ok();
+    lease.finish(HSE_STATUS_ERROR).ok();
 }
 
 /// Ends the request of a callback that panicked.
-fn end(key: CompletionKey) {
-    let found = operations().get(key).cloned();
-    if let Some(operation) = found {
-        finish(key, &operation);
+fn end(key: RequestKey) {
+    if let Some(lease) = request(key) {
+        finish(&lease);
     }
+}
+
+fn request(key: RequestKey) -> Option<Arc<Lease>> {
+    requests().get(key).and_then(Weak::upgrade)
 }

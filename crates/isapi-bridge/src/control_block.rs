@@ -8,15 +8,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use isapi_abi::httpext::{HSE_IO_ASYNC, HSE_LOG_BUFFER_LEN};
-use isapi_abi::win32::ERROR_INVALID_PARAMETER;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::arguments::{Data, Given, Int32, Text, copy_description_cut};
+use crate::asynchronous::Callback;
 use crate::errors::{expired, extension_error};
+use crate::exec_url::Order;
 use crate::lease::{Attached, CallError, Entered, Lease};
 use crate::server_calls::StringMember;
+use crate::terminated::Terminated;
+use crate::transmit::Parts;
+use crate::vector::Head;
 
 /// `cbTotalBytes` when the length is not known.
 const UNKNOWN_LENGTH: u32 = u32::MAX;
@@ -90,35 +94,13 @@ impl ControlBlock {
         self.call(py, "WriteClient", |entered| entered.write(data.as_slice(), flags))
     }
 
-    /// The buffer is put where the completion finds it before the server can complete.
-    fn write_async(&self, py: Python<'_>, data: Data, flags: u32) -> PyResult<u32> {
-        let region = data.region();
-        {
-            let mut sending = self.lease.sending();
-            if sending.is_some() {
-                // One operation at a time: the server is still reading the earlier buffer.
-                return Err(extension_error(py, CallError::Win32(ERROR_INVALID_PARAMETER), "WriteClient"));
-            }
-            *sending = Some(data);
-        }
-        let written = self.call(py, "WriteClient", move |entered| {
-            // SAFETY: `sending` keeps the data until the completion, or until the refusal below.
-            entered.write(unsafe { region.as_slice() }, flags)
-        });
-        if written.is_err() {
-            let refused = self.lease.sending().take();
-            drop(refused);
-        }
-        written
-    }
-
     fn finish(&self, py: Python<'_>, status: u32) -> PyResult<()> {
         py.detach(|| self.lease.finish(status))
             .map_err(|error| extension_error(py, error, "ServerSupportFunction(HSE_REQ_DONE_WITH_SESSION)"))
     }
 
     /// Body bytes that neither came with the block nor were read; `None` when the length is unknown.
-    fn body_left(&self) -> Option<u64> {
+    pub(crate) fn body_left(&self) -> Option<u64> {
         let read = self.lease.body_read.load(Ordering::Relaxed);
         (self.total_bytes != UNKNOWN_LENGTH)
             .then(|| u64::from(self.total_bytes).saturating_sub(u64::from(self.available_bytes) + read))
@@ -349,13 +331,11 @@ impl ControlBlock {
         method: Option<Text>,
         headers: Option<Text>,
         info: &Bound<'_, PyAny>,
-        entity: &Bound<'_, PyAny>,
+        entity: Option<Data>,
         flags: Int32,
     ) -> PyResult<()> {
-        if !info.is_none() || !entity.is_none() {
-            return Err(pyo3::exceptions::PyValueError::new_err("info and entity must be None"));
-        }
-        self.exec_url(py, url.as_ref(), method.as_ref(), headers.as_ref(), flags.0)
+        let user = if info.is_none() { None } else { Some(info.extract()?) };
+        self.exec_url(py, Order { url, method, headers, user, entity, flags: flags.0 })
     }
 
     fn GetExecURLStatus(&self, py: Python<'_>) -> PyResult<(u16, u16, u32)> {
@@ -388,12 +368,104 @@ impl ControlBlock {
         flags: Int32,
     ) -> PyResult<()> {
         let range = (Offset.0, BytesToWrite.0);
-        self.transmit_file(
-            py,
-            callback,
-            arg,
-            hFile,
-            crate::support::Parts { status, head, tail, range, flags: flags.0 },
-        )
+        self.transmit_file(py, callback, arg, hFile, Parts { status, head, tail, range, flags: flags.0 })
+    }
+
+    #[pyo3(signature = (elements, flags, /, status=None, headers=None, callback=None, arg=None))]
+    #[expect(clippy::too_many_arguments, reason = "as many as the request has")]
+    fn VectorSend(
+        &self,
+        py: Python<'_>,
+        elements: &Bound<'_, PyAny>,
+        flags: Int32,
+        status: Option<Terminated>,
+        headers: Option<Terminated>,
+        callback: Option<&Bound<'_, PyAny>>,
+        arg: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let callback = Callback { function: callback, argument: arg };
+        self.vector_send(py, elements, flags.0, Head { status, headers }, callback)
+    }
+
+    #[pyo3(signature = (size, callback=None, arg=None, /))]
+    fn AsyncReadClient(
+        &self,
+        py: Python<'_>,
+        size: i64,
+        callback: Option<&Bound<'_, PyAny>>,
+        arg: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        self.async_read_client(py, size, Callback { function: callback, argument: arg })
+    }
+
+    #[pyo3(signature = (status, sub_error=0, asynchronous=false, /, callback=None, arg=None))]
+    fn SendCustomError(
+        &self,
+        py: Python<'_>,
+        status: Terminated,
+        sub_error: u16,
+        asynchronous: bool,
+        callback: Option<&Bound<'_, PyAny>>,
+        arg: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let callback = Callback { function: callback, argument: arg };
+        self.send_custom_error(py, status, sub_error, asynchronous, callback)
+    }
+
+    #[pyo3(signature = (url, /))]
+    fn SendURL(&self, py: Python<'_>, url: Text) -> PyResult<()> {
+        self.send_url(py, &url)
+    }
+
+    #[pyo3(signature = (url, /))]
+    fn MapUnicodeURLToPath<'py>(&self, py: Python<'py>, url: Text) -> PyResult<Bound<'py, PyAny>> {
+        self.map_unicode_url_to_path(py, &url)
+    }
+
+    #[pyo3(signature = (url, /))]
+    fn MapURLToPathEx<'py>(&self, url: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.map_url_to_path_ex(url)
+    }
+
+    #[pyo3(signature = (url, /))]
+    fn NormalizeURL<'py>(&self, py: Python<'py>, url: Text) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.normalize_url(py, &url)?))
+    }
+
+    fn IsConnected(&self, py: Python<'_>) -> PyResult<bool> {
+        self.is_connected(py)
+    }
+
+    fn CloseConnection(&self, py: Python<'_>) -> PyResult<()> {
+        self.close_connection(py)
+    }
+
+    fn AbortiveClose(&self, py: Python<'_>) -> PyResult<()> {
+        self.abortive_close(py)
+    }
+
+    fn CancelIO(&self, py: Python<'_>) -> PyResult<()> {
+        self.cancel_io(py)
+    }
+
+    #[pyo3(signature = (text, /))]
+    fn AppendLog(&self, py: Python<'_>, text: Terminated) -> PyResult<()> {
+        self.append_log(py, &text)
+    }
+
+    fn IsInProcess(&self, py: Python<'_>) -> PyResult<bool> {
+        self.is_in_process(py)
+    }
+
+    fn GetTraceInfo<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.trace_info(py)
+    }
+
+    fn GetCertInfo<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.cert_info(py)
+    }
+
+    fn GetChannelBindingToken<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.channel_binding_token(py)?))
     }
 }

@@ -18,10 +18,9 @@ use isapi_abi::httpext::{EXTENSION_CONTROL_BLOCK, HSE_REQ_DONE_WITH_SESSION, HSE
 
 use pyo3::Python;
 
-use crate::arguments::Data;
 use crate::attach::attach;
-use crate::completion::{self, CompletionKey};
 use crate::failure::{FORGOTTEN, Failure};
+use crate::operation::Slot;
 use crate::server_calls::{StringMember, support};
 
 /// Why a call to the server gave nothing.
@@ -57,12 +56,10 @@ pub struct Lease {
     pub body_read: AtomicU64,
     /// Body bytes that came before a failure of `ReadClient`: the next call delivers them.
     pub kept: Mutex<Vec<u8>>,
-    /// What the outstanding asynchronous write sends; the server reads it until the completion.
-    sending: Mutex<Option<Data>>,
     /// Held while one of the block's two writable members is set.
     pub(crate) members: Mutex<()>,
-    /// The callback that `IOCompletion` registered.
-    pub completion: Mutex<Option<CompletionKey>>,
+    /// The outstanding asynchronous operation, and whom `IOCompletion` wants to be called.
+    pub operations: Slot,
 }
 
 // SAFETY: `block` is used only inside the lease (`enter`), where the contract keeps it valid on any thread.
@@ -120,9 +117,8 @@ impl Lease {
             answered: AtomicBool::new(false),
             body_read: AtomicU64::new(0),
             kept: Mutex::default(),
-            sending: Mutex::new(None),
             members: Mutex::new(()),
-            completion: Mutex::new(None),
+            operations: Slot::default(),
         }
     }
 
@@ -179,7 +175,7 @@ impl Lease {
             life = self.all_left.wait(life).unwrap_or_else(PoisonError::into_inner);
         }
         drop(life);
-        self.forget_completion();
+        self.operations.end();
     }
 
     /// One thread leaves. The last one out of a closing lease stays counted until it has called `close`.
@@ -202,26 +198,10 @@ impl Lease {
     }
 
     fn forward_done(&self, mut status: u32) -> Result<(), CallError> {
-        self.forget_completion();
+        self.operations.end();
         let status = ptr::from_mut(&mut status).cast();
         // SAFETY: this thread still counts as inside, so the block is the request's until the server is told here.
         unsafe { support(self.block, HSE_REQ_DONE_WITH_SESSION, status, ptr::null_mut(), ptr::null_mut()) }
-    }
-
-    /// Drops the entry of `IOCompletion`. With a write outstanding it stays for its completion, which frees the buffer.
-    pub fn forget_completion(&self) {
-        if self.sending().is_some() {
-            return;
-        }
-        let key = self.completion.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(key) = key {
-            completion::forget(key);
-        }
-    }
-
-    /// The buffer of the outstanding asynchronous write.
-    pub fn sending(&self) -> MutexGuard<'_, Option<Data>> {
-        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends a pending request that nothing is left to end: its last Python object is gone.
@@ -247,8 +227,6 @@ impl Drop for Lease {
         if matches!(*self.life(), Life::Open { .. }) {
             self.end_forgotten();
         }
-        // Ended without waiting for the completion: the server may still read the buffer, so it is never freed.
-        std::mem::forget(self.sending.get_mut().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 

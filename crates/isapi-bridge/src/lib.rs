@@ -2,27 +2,44 @@
 //!
 //! The loader calls in through [`table`]; [`script`] and [`extension`] own the script's module and handler;
 //! [`lease`] guards the server's request; [`control_block`] and [`version_info`] are what scripts see;
-//! [`port`] is the thread pool's queue, whose workers [`queue`] wakes; [`completion`] brings asynchronous results back.
+//! [`port`] is the thread pool's queue, whose workers [`queue`] wakes; [`operation`] keeps what an asynchronous call
+//! needs, and [`completion`] brings its result back.
 //! Nothing here knows the host: any ISAPI server will do.
 
 #![deny(unsafe_code)]
 
 #[expect(unsafe_code, reason = "borrowed Python memory goes to the server")]
 mod arguments;
+mod asynchronous;
 #[expect(unsafe_code, reason = "thread states have no safe interface")]
 mod attach;
+#[expect(unsafe_code, reason = "structs for the server's requests")]
+mod certificate;
 #[expect(unsafe_code, reason = "the server calls back")]
 mod completion;
+#[expect(unsafe_code, reason = "requests of the server")]
+mod connection;
 #[expect(unsafe_code, reason = "members of the server's struct")]
 mod control_block;
+#[expect(unsafe_code, reason = "structs for the server's requests")]
+mod custom_error;
 mod errors;
+#[expect(unsafe_code, reason = "structs for the server's requests")]
+mod exec_url;
 #[expect(unsafe_code, reason = "takes the server's pointers")]
 mod extension;
 mod failure;
+mod file_handle;
 #[expect(unsafe_code, reason = "the one owner of the server's pointer")]
 mod lease;
+#[expect(unsafe_code, reason = "structs for the server's requests")]
+mod mapping;
+mod operation;
 mod port;
 mod queue;
+#[expect(unsafe_code, reason = "the server writes into the buffer")]
+mod reading;
+mod results;
 mod script;
 #[expect(unsafe_code, reason = "calls the server's functions")]
 mod server_calls;
@@ -30,6 +47,11 @@ mod server_calls;
 mod support;
 #[expect(unsafe_code, reason = "C entry points")]
 mod table;
+mod terminated;
+#[expect(unsafe_code, reason = "structs for the server's requests")]
+mod transmit;
+#[expect(unsafe_code, reason = "structs for the server's requests")]
+mod vector;
 #[expect(unsafe_code, reason = "the server's struct")]
 mod version_info;
 

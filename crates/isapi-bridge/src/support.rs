@@ -1,41 +1,29 @@
-//! The `ServerSupportFunction` requests behind the methods of `EXTENSION_CONTROL_BLOCK`.
+//! The smaller `ServerSupportFunction` requests behind the methods of `EXTENSION_CONTROL_BLOCK`.
 //!
-//! Each function builds the struct that its request takes, calls the server without the interpreter and
-//! turns the answer into Python's type. Structs live on the stack for synchronous requests and in the
-//! operation for asynchronous ones.
+//! Each function builds the struct that its request takes on the stack, calls the server without the interpreter
+//! and turns the answer into Python's type. Requests with a subject of their own have files of their own.
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::Arc;
 
 use isapi_abi::httpext::{
-    HSE_EXEC_URL_INFO, HSE_EXEC_URL_STATUS, HSE_IO_ASYNC, HSE_IO_SEND_HEADERS, HSE_REQ_EXEC_URL,
-    HSE_REQ_GET_ANONYMOUS_TOKEN, HSE_REQ_GET_EXEC_URL_STATUS, HSE_REQ_GET_IMPERSONATION_TOKEN,
-    HSE_REQ_GET_UNICODE_ANONYMOUS_TOKEN, HSE_REQ_IS_KEEP_CONN, HSE_REQ_MAP_URL_TO_PATH, HSE_REQ_REPORT_UNHEALTHY,
-    HSE_REQ_SEND_RESPONSE_HEADER_EX, HSE_REQ_SEND_URL_REDIRECT_RESP, HSE_REQ_SET_FLUSH_FLAG, HSE_REQ_TRANSMIT_FILE,
-    HSE_SEND_HEADER_EX_INFO, HSE_TF_INFO,
+    HSE_APP_FLAG_IN_PROCESS, HSE_APPEND_LOG_PARAMETER, HSE_REQ_GET_ANONYMOUS_TOKEN, HSE_REQ_GET_IMPERSONATION_TOKEN,
+    HSE_REQ_GET_TRACE_INFO, HSE_REQ_GET_UNICODE_ANONYMOUS_TOKEN, HSE_REQ_IS_IN_PROCESS, HSE_REQ_REPORT_UNHEALTHY,
+    HSE_REQ_SEND_RESPONSE_HEADER_EX, HSE_REQ_SEND_URL, HSE_REQ_SEND_URL_REDIRECT_RESP, HSE_REQ_SET_FLUSH_FLAG,
+    HSE_SEND_HEADER_EX_INFO, HSE_TRACE_INFO,
 };
-use isapi_abi::{BOOL, FALSE, HANDLE, TRUE};
+use isapi_abi::{FALSE, HANDLE, TRUE};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyFloat, PyString};
+use pyo3::types::{PyBytes, PyString};
 
 use crate::arguments::{Data, Text};
-use crate::completion::{self, Operation, Target, Transmission};
 use crate::control_block::ControlBlock;
-use crate::errors::{expired, extension_error};
 use crate::lease::{CallError, Entered};
-use crate::server_calls::grow;
+use crate::results::ResultClass;
+use crate::terminated::Terminated;
 
-/// What `TransmitFile` sends around and from the file.
-pub struct Parts {
-    pub status: Text,
-    pub head: Option<Data>,
-    pub tail: Option<Data>,
-    /// Offset and length in bytes; length 0 means to the end.
-    pub range: (u32, u32),
-    pub flags: u32,
-}
+static TRACE_INFO: ResultClass = ResultClass::new("TraceInfo");
 
 impl ControlBlock {
     pub(crate) fn send_response_headers(
@@ -64,40 +52,13 @@ impl ControlBlock {
 
     pub(crate) fn redirect(&self, py: Python<'_>, url: &Text) -> PyResult<()> {
         self.call(py, "ServerSupportFunction(HSE_REQ_SEND_URL_REDIRECT_RESP)", |entered| {
-            let mut size = url.len() as u32;
-            // SAFETY: the request reads a NUL-terminated URL of this length.
-            unsafe {
-                entered.support(
-                    HSE_REQ_SEND_URL_REDIRECT_RESP,
-                    url.as_ptr().cast_mut().cast(),
-                    &mut size,
-                    ptr::null_mut(),
-                )
-            }?;
-            entered.mark_answered();
-            Ok(())
+            answer_with_url(entered, HSE_REQ_SEND_URL_REDIRECT_RESP, url)
         })
     }
 
-    pub(crate) fn map_url_to_path(&self, py: Python<'_>, url: &Text) -> PyResult<Vec<u8>> {
-        self.call(py, "ServerSupportFunction(HSE_REQ_MAP_URL_TO_PATH)", |entered| {
-            let path = grow(url.len() + 1024, |buffer, size| {
-                // A failed attempt may have left anything there: the URL goes in anew.
-                buffer.fill(0);
-                buffer[..url.len()].copy_from_slice(url.as_bytes());
-                // SAFETY: the request reads the URL from the buffer and writes at most `size` bytes there.
-                unsafe { entered.support(HSE_REQ_MAP_URL_TO_PATH, buffer.as_mut_ptr().cast(), size, ptr::null_mut()) }
-            })?;
-            Ok(path.split(|&byte| byte == 0).next().unwrap_or_default().to_vec())
-        })
-    }
-
-    pub(crate) fn is_keep_conn(&self, py: Python<'_>) -> PyResult<bool> {
-        self.call(py, "ServerSupportFunction(HSE_REQ_IS_KEEP_CONN)", |entered| {
-            let mut keep: BOOL = FALSE;
-            // SAFETY: the request writes one BOOL.
-            unsafe { entered.support(HSE_REQ_IS_KEEP_CONN, address(&mut keep), ptr::null_mut(), ptr::null_mut()) }?;
-            Ok(keep != FALSE)
+    pub(crate) fn send_url(&self, py: Python<'_>, url: &Text) -> PyResult<()> {
+        self.call(py, "ServerSupportFunction(HSE_REQ_SEND_URL)", |entered| {
+            answer_with_url(entered, HSE_REQ_SEND_URL, url)
         })
     }
 
@@ -134,40 +95,6 @@ impl ControlBlock {
         })
     }
 
-    pub(crate) fn exec_url(
-        &self,
-        py: Python<'_>,
-        url: Option<&Text>,
-        method: Option<&Text>,
-        headers: Option<&Text>,
-        flags: u32,
-    ) -> PyResult<()> {
-        self.call(py, "ServerSupportFunction(HSE_REQ_EXEC_URL)", |entered| {
-            let text = |text: Option<&Text>| text.map_or(ptr::null_mut(), |text| text.as_ptr().cast_mut());
-            let mut info = HSE_EXEC_URL_INFO {
-                pszUrl: text(url),
-                pszMethod: text(method),
-                pszChildHeaders: text(headers),
-                pUserInfo: ptr::null_mut(),
-                pEntity: ptr::null_mut(),
-                dwExecUrlFlags: flags,
-            };
-            // SAFETY: the request takes this struct and copies what it points to before it returns.
-            unsafe { entered.support(HSE_REQ_EXEC_URL, address(&mut info), ptr::null_mut(), ptr::null_mut()) }
-        })
-    }
-
-    pub(crate) fn exec_url_status(&self, py: Python<'_>) -> PyResult<(u16, u16, u32)> {
-        self.call(py, "ServerSupportFunction(HSE_REQ_GET_EXEC_URL_STATUS)", |entered| {
-            let mut status = HSE_EXEC_URL_STATUS { uHttpStatusCode: 0, uHttpSubStatus: 0, dwWin32Error: 0 };
-            // SAFETY: the request writes this struct.
-            unsafe {
-                entered.support(HSE_REQ_GET_EXEC_URL_STATUS, address(&mut status), ptr::null_mut(), ptr::null_mut())
-            }?;
-            Ok((status.uHttpStatusCode, status.uHttpSubStatus, status.dwWin32Error))
-        })
-    }
-
     pub(crate) fn report_unhealthy(&self, py: Python<'_>, reason: Option<&Text>) -> PyResult<()> {
         self.call(py, "ServerSupportFunction(HSE_REQ_REPORT_UNHEALTHY)", |entered| {
             let reason = reason.map_or(ptr::null_mut(), |reason| reason.as_ptr().cast_mut().cast());
@@ -176,98 +103,41 @@ impl ControlBlock {
         })
     }
 
-    pub(crate) fn io_completion(
-        &self,
-        py: Python<'_>,
-        callback: &Bound<'_, PyAny>,
-        argument: Option<Py<PyAny>>,
-    ) -> PyResult<()> {
-        let target = self.target(py, callback, argument)?;
-        py.detach(|| completion::register(&self.lease, target))
-            .map_err(|error| extension_error(py, error, "ServerSupportFunction(HSE_REQ_IO_COMPLETION)"))
-    }
-
-    pub(crate) fn transmit_file(
-        &self,
-        py: Python<'_>,
-        callback: &Bound<'_, PyAny>,
-        argument: Py<PyAny>,
-        file: &Bound<'_, PyAny>,
-        parts: Parts,
-    ) -> PyResult<()> {
-        let flags = parts.flags;
-        let transmission = transmission(parts, file)?;
-        let target = self.target(py, callback, Some(argument))?;
-        let operation = Operation::new(Arc::clone(&self.lease), target, Some(transmission));
-        self.call(py, "ServerSupportFunction(HSE_REQ_TRANSMIT_FILE)", |entered| {
-            let (key, operation) = completion::remember(operation);
-            let started = start_transmission(entered, &operation);
-            // Without the flag the call was synchronous and no completion follows.
-            if started.is_err() || flags & HSE_IO_ASYNC == 0 {
-                completion::forget(key);
-            }
-            started
+    pub(crate) fn append_log(&self, py: Python<'_>, text: &Terminated) -> PyResult<()> {
+        self.call(py, "ServerSupportFunction(HSE_APPEND_LOG_PARAMETER)", |entered| {
+            // SAFETY: the request reads a NUL-terminated text.
+            unsafe { entered.support(HSE_APPEND_LOG_PARAMETER, text.as_ptr().cast(), ptr::null_mut(), ptr::null_mut()) }
         })
     }
 
-    fn target(&self, py: Python<'_>, callback: &Bound<'_, PyAny>, argument: Option<Py<PyAny>>) -> PyResult<Target> {
-        if !callback.is_callable() {
-            return Err(PyTypeError::new_err("the callback must be callable"));
-        }
-        if self.lease.is_done() {
-            return Err(expired());
-        }
-        Ok(Target { callback: callback.clone().unbind(), argument: argument.unwrap_or_else(|| py.None()) })
+    pub(crate) fn is_in_process(&self, py: Python<'_>) -> PyResult<bool> {
+        self.call(py, "ServerSupportFunction(HSE_REQ_IS_IN_PROCESS)", |entered| {
+            let mut kind = HSE_APP_FLAG_IN_PROCESS;
+            // SAFETY: the request writes one DWORD.
+            unsafe { entered.support(HSE_REQ_IS_IN_PROCESS, address(&mut kind), ptr::null_mut(), ptr::null_mut()) }?;
+            Ok(kind == HSE_APP_FLAG_IN_PROCESS)
+        })
+    }
+
+    pub(crate) fn trace_info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let info = self.call(py, "ServerSupportFunction(HSE_REQ_GET_TRACE_INFO)", |entered| {
+            let mut info =
+                HSE_TRACE_INFO { fTraceRequest: FALSE, TraceContextId: [0; 16], dwReserved1: 0, dwReserved2: 0 };
+            // SAFETY: the request fills this struct.
+            unsafe { entered.support(HSE_REQ_GET_TRACE_INFO, address(&mut info), ptr::null_mut(), ptr::null_mut()) }?;
+            Ok(info)
+        })?;
+        TRACE_INFO.make(py, (info.fTraceRequest != FALSE, PyBytes::new(py, &info.TraceContextId)))
     }
 }
 
-fn start_transmission(entered: &Entered<'_>, operation: &Operation) -> Result<(), CallError> {
-    let Some(transmission) = &operation.transmission else { return Ok(()) };
-    let info = ptr::from_ref(&*transmission.info).cast_mut().cast();
-    // SAFETY: the request reads this struct; it and what it points to live in the operation until the completion.
-    unsafe { entered.support(HSE_REQ_TRANSMIT_FILE, info, ptr::null_mut(), ptr::null_mut()) }?;
+/// A whole answer that consists of a URL.
+fn answer_with_url(entered: &Entered<'_>, request: u32, url: &Text) -> Result<(), CallError> {
+    let mut size = url.len() as u32;
+    // SAFETY: the request reads a NUL-terminated URL of this length.
+    unsafe { entered.support(request, url.as_ptr().cast_mut().cast(), &mut size, ptr::null_mut()) }?;
     entered.mark_answered();
     Ok(())
-}
-
-fn transmission(parts: Parts, file: &Bound<'_, PyAny>) -> PyResult<Transmission> {
-    let pointer = |data: &Option<Data>| data.as_ref().map_or(ptr::null_mut(), |data| data.as_ptr().cast_mut().cast());
-    let len = |data: &Option<Data>| data.as_ref().map_or(0, |data| data.as_slice().len() as u32);
-    let info = HSE_TF_INFO {
-        pfnHseIO: Some(completion::completed),
-        pContext: ptr::null_mut(),
-        hFile: file_handle(file)?,
-        pszStatusCode: if parts.flags & HSE_IO_SEND_HEADERS == 0 && parts.status.len() == 0 {
-            ptr::null_mut()
-        } else {
-            parts.status.as_ptr().cast_mut()
-        },
-        BytesToWrite: parts.range.1,
-        Offset: parts.range.0,
-        pHead: pointer(&parts.head),
-        HeadLength: len(&parts.head),
-        pTail: pointer(&parts.tail),
-        TailLength: len(&parts.tail),
-        dwFlags: parts.flags,
-    };
-    Ok(Transmission {
-        status: parts.status,
-        head: parts.head,
-        tail: parts.tail,
-        file: file.clone().unbind(),
-        info: Box::new(info),
-    })
-}
-
-/// A handle or descriptor as a number, or an object that has one (`fileno()`, pywin32's handles).
-fn file_handle(file: &Bound<'_, PyAny>) -> PyResult<HANDLE> {
-    let number = match file.getattr("fileno") {
-        Ok(fileno) if cfg!(unix) => fileno.call0()?,
-        _ if file.is_instance_of::<PyFloat>() => return Err(PyTypeError::new_err("hFile must be a file handle")),
-        _ => file.call_method0("__int__").map_err(|_| PyTypeError::new_err("hFile must be a file handle"))?,
-    };
-    let bits = number.call_method1("__and__", (u64::MAX,))?.extract::<u64>()?;
-    Ok(ptr::without_provenance_mut(bits as usize))
 }
 
 fn anonymous_token<T>(entered: &Entered<'_>, request: u32, path: &mut [T]) -> Result<usize, CallError> {
