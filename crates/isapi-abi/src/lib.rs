@@ -10,6 +10,7 @@ pub mod fence;
 pub mod httpext;
 pub mod httpfilt;
 mod layout;
+pub mod never_waits;
 pub mod win32;
 
 /// `BOOL` of Windows: zero is false, all else true.

@@ -66,6 +66,8 @@ pub const ERROR_TIMEOUT: u32 = 1460;
 pub const ERROR_INVALID_STATE: u32 = 5023;
 /// A socket argument is wrong, such as an offset behind a file's end.
 pub const WSAEINVAL: u32 = 10022;
+/// It cannot be done at once, and was not to be waited for.
+pub const WSAEWOULDBLOCK: u32 = 10035;
 /// The connection was aborted.
 pub const WSAECONNABORTED: u32 = 10053;
 /// The client reset the connection.

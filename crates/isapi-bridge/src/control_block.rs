@@ -4,10 +4,13 @@
 //! `UNICODE_*` variables; a refusal by the server is `isapi.ExtensionError(errno, None, function)`; use after
 //! the end of the request is `RuntimeError`. The interpreter is released around every call to the server.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use isapi_abi::httpext::{HSE_IO_ASYNC, HSE_LOG_BUFFER_LEN};
+use isapi_abi::never_waits::HSE_IO_DO_NOT_WAIT;
+use isapi_abi::win32::WSAEWOULDBLOCK;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -24,6 +27,8 @@ use crate::vector::Head;
 
 /// `cbTotalBytes` when the length is not known.
 const UNKNOWN_LENGTH: u32 = u32::MAX;
+/// A write of at most so many bytes is tried without releasing the interpreter.
+const SHORT_WRITE: usize = 64 * 1024;
 /// How much `ReadClient` asks for at once.
 const READ_BLOCK: u64 = 256 * 1024;
 
@@ -83,6 +88,21 @@ impl ControlBlock {
         py.detach(|| call(&self.lease.enter()?)).map_err(|error| extension_error(py, error, function))
     }
 
+    /// As [`ControlBlock::call`], for a call that does not wait if the server has promised so: then the interpreter is
+    /// kept, since releasing it costs more than the call.
+    pub fn short_call<R: Send>(
+        &self,
+        py: Python<'_>,
+        function: &'static str,
+        call: impl FnOnce(&Entered<'_>) -> Result<R, CallError> + Send,
+    ) -> PyResult<R> {
+        if !self.lease.never_waits {
+            return self.call(py, function, call);
+        }
+        let entered = self.look(py)?;
+        call(&entered).map_err(|error| extension_error(py, error, function))
+    }
+
     fn string<'py>(&self, py: Python<'py>, member: StringMember) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, self.look(py)?.string(member)))
     }
@@ -91,12 +111,27 @@ impl ControlBlock {
         if flags & HSE_IO_ASYNC != 0 {
             return self.write_async(py, data, flags);
         }
+        if self.lease.never_waits && data.as_slice().len() <= SHORT_WRITE {
+            match self.look(py)?.write(data.as_slice(), flags | HSE_IO_DO_NOT_WAIT) {
+                Err(CallError::Win32(WSAEWOULDBLOCK)) => {}
+                written => return written.map_err(|error| extension_error(py, error, "WriteClient")),
+            }
+        }
         self.call(py, "WriteClient", |entered| entered.write(data.as_slice(), flags))
     }
 
+    /// The value of a variable with its terminator, in `room` if it fits there.
+    fn variable<'a>(&self, py: Python<'_>, name: &Text, room: &'a mut [u8]) -> Result<Cow<'a, [u8]>, CallError> {
+        if self.lease.never_waits {
+            return self.lease.enter_attached(py)?.variable(name.as_ptr(), room);
+        }
+        py.detach(|| self.lease.enter()?.variable(name.as_ptr(), room))
+    }
+
     fn finish(&self, py: Python<'_>, status: u32) -> PyResult<()> {
-        py.detach(|| self.lease.finish(status))
-            .map_err(|error| extension_error(py, error, "ServerSupportFunction(HSE_REQ_DONE_WITH_SESSION)"))
+        let finish = || self.lease.finish(status);
+        let finished = if self.lease.never_waits { finish() } else { py.detach(finish) };
+        finished.map_err(|error| extension_error(py, error, "ServerSupportFunction(HSE_REQ_DONE_WITH_SESSION)"))
     }
 
     /// Body bytes that neither came with the block nor were read; `None` when the length is unknown.
@@ -262,7 +297,8 @@ impl ControlBlock {
 
     #[pyo3(signature = (name, default=Given(None), /))]
     fn GetServerVariable<'py>(&self, py: Python<'py>, name: Text, default: Given<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let value = py.detach(|| self.lease.enter()?.variable(name.as_ptr()));
+        let mut room = [0; 512];
+        let value = self.variable(py, &name, &mut room);
         match (value, default.0) {
             (Ok(value), _) => variable_value(py, name.as_bytes(), &value),
             (Err(CallError::Win32(_)), Some(default)) => Ok(default),
@@ -300,7 +336,8 @@ impl ControlBlock {
     }
 
     fn IsKeepAlive(&self, py: Python<'_>) -> PyResult<u32> {
-        let value = py.detach(|| self.lease.enter()?.variable(c"HTTP_CONNECTION".as_ptr()));
+        let mut room = [0; 64];
+        let value = py.detach(|| self.lease.enter()?.variable(c"HTTP_CONNECTION".as_ptr(), &mut room));
         match value {
             Ok(value) => Ok(value.strip_suffix(b"\0").unwrap_or(&value).eq_ignore_ascii_case(b"keep-alive").into()),
             Err(CallError::Win32(_)) => Ok(0),

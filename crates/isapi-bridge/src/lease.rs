@@ -20,6 +20,7 @@ use pyo3::Python;
 
 use crate::attach::attach;
 use crate::failure::{FORGOTTEN, Failure};
+use crate::never_waits::never_waits;
 use crate::operation::Slot;
 use crate::server_calls::{StringMember, support};
 
@@ -48,7 +49,11 @@ enum Life {
 /// See the module.
 pub struct Lease {
     pub(crate) block: *mut EXTENSION_CONTROL_BLOCK,
+    /// The server has promised that short calls never wait.
+    pub never_waits: bool,
     life: Mutex<Life>,
+    /// Somebody waits for `all_left`. Changed and read under the lock of `life`.
+    retiring: AtomicBool,
     all_left: Condvar,
     /// A response head or body went out: no error page can follow.
     pub(crate) answered: AtomicBool,
@@ -112,6 +117,9 @@ impl Lease {
     pub unsafe fn new(block: *mut EXTENSION_CONTROL_BLOCK) -> Self {
         Self {
             block,
+            // SAFETY: the caller says that the block is alive.
+            never_waits: unsafe { never_waits(block) },
+            retiring: AtomicBool::new(false),
             life: Mutex::new(Life::Open { inside: 0 }),
             all_left: Condvar::new(),
             answered: AtomicBool::new(false),
@@ -172,6 +180,7 @@ impl Lease {
             *life = if inside == 0 { Life::Closed } else { Life::Closing { inside, done: None } };
         }
         while matches!(*life, Life::Closing { .. }) {
+            self.retiring.store(true, Ordering::Relaxed);
             life = self.all_left.wait(life).unwrap_or_else(PoisonError::into_inner);
         }
         drop(life);
@@ -192,8 +201,12 @@ impl Lease {
     /// Tells the server of the end if that is due, and closes the lease. May block.
     fn close(&self, done: Option<u32>) -> Result<(), CallError> {
         let outcome = done.map_or(Ok(()), |status| self.forward_done(status));
-        *self.life() = Life::Closed;
-        self.all_left.notify_all();
+        let mut life = self.life();
+        *life = Life::Closed;
+        // A signal is a system call, so it is spared when nobody waits.
+        if self.retiring.load(Ordering::Relaxed) {
+            self.all_left.notify_all();
+        }
         outcome
     }
 

@@ -34,6 +34,8 @@ mod file_handle;
 mod lease;
 #[expect(unsafe_code, reason = "structs for the server's requests")]
 mod mapping;
+#[expect(unsafe_code, reason = "asks the server")]
+mod never_waits;
 mod operation;
 mod port;
 mod queue;

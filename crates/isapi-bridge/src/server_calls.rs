@@ -3,6 +3,7 @@
 //! Every call reads the server's error at once, before anything else can overwrite it, and copies what the
 //! server lends. None needs the interpreter; those that move the body may block.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -109,15 +110,25 @@ impl Entered<'_> {
         Ok(read)
     }
 
-    /// `GetServerVariable`: the value with its terminator, as the server delivers it.
-    pub fn variable(&self, name: *const c_char) -> Result<Vec<u8>, CallError> {
+    /// `GetServerVariable`: the value with its terminator, as the server delivers it, in `room` if it fits there.
+    pub fn variable<'a>(&self, name: *const c_char, room: &'a mut [u8]) -> Result<Cow<'a, [u8]>, CallError> {
         // SAFETY: the block is alive while `self` is.
         let (function, connection) = unsafe { ((*self.0.block).GetServerVariable, (*self.0.block).ConnID) };
         let function = function.ok_or(CallError::Win32(ERROR_INVALID_PARAMETER))?;
-        grow(512, |value, size| {
+        let fetch = |value: &mut [u8], size: &mut u32| {
             // SAFETY: `name` is NUL-terminated and `value` has `size` writable bytes.
             outcome(unsafe { function(connection, name.cast_mut(), value.as_mut_ptr().cast(), size) })
-        })
+        };
+        let mut size = u32::try_from(room.len()).unwrap_or(u32::MAX);
+        match fetch(room, &mut size) {
+            Ok(()) => Ok(Cow::Borrowed(&room[..room.len().min(size as usize)])),
+            Err(CallError::Win32(ERROR_INSUFFICIENT_BUFFER | ERROR_MORE_DATA)) => {
+                // A server that does not say how much it needs gets twice the room.
+                let first = (size as usize).max(room.len() * 2).min(MAX_VARIABLE_BYTES as usize);
+                grow(first, |value, size| fetch(value, size)).map(Cow::Owned)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// `ServerSupportFunction`.

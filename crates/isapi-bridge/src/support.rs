@@ -33,7 +33,7 @@ impl ControlBlock {
         headers: &Data,
         keep: bool,
     ) -> PyResult<()> {
-        self.call(py, "ServerSupportFunction(HSE_REQ_SEND_RESPONSE_HEADER_EX)", |entered| {
+        self.short_call(py, "ServerSupportFunction(HSE_REQ_SEND_RESPONSE_HEADER_EX)", |entered| {
             let mut info = HSE_SEND_HEADER_EX_INFO {
                 pszStatus: status.as_ptr().cast(),
                 pszHeader: headers.as_ptr().cast(),

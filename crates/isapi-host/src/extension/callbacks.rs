@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use isapi_abi::fence::fence;
 use isapi_abi::httpext::HSE_IO_ASYNC;
+use isapi_abi::never_waits::HSE_IO_DO_NOT_WAIT;
 use isapi_abi::{BOOL, FALSE, HCONN, TRUE};
 
 use super::raw;
@@ -68,7 +69,11 @@ pub(super) unsafe extern "system" fn write_client(
         let session = session(conn)?;
         // SAFETY: the contract makes `size` a number, and the size of `buffer`, which stays unchanged meanwhile.
         let data = unsafe { raw::bytes(buffer, raw::read(size)?) }?;
-        if flags & HSE_IO_ASYNC != 0 { session.write_async(data) } else { session.write(data) }
+        match flags {
+            _ if flags & HSE_IO_ASYNC != 0 => session.write_async(data),
+            _ if flags & HSE_IO_DO_NOT_WAIT != 0 => session.write_at_once(data),
+            _ => session.write(data),
+        }
     })
 }
 

@@ -165,6 +165,11 @@ impl Pipe {
         self.state.lock_anyway().check()
     }
 
+    /// Whether [`Pipe::write`] would not block.
+    pub(crate) fn has_room(&self) -> bool {
+        self.state.lock_anyway().queued <= HIGH_WATER
+    }
+
     /// Blocks while more than [`HIGH_WATER`] bytes wait, then queues a copy of `piece`, which stays in one piece.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use super::chunked::ChunkDecoder;
 use super::framing::{Admitted, Framing};
 use super::implicit_head::{Beginning, recognise};
 use super::origin::Origin;
-use super::pipe::{Pipe, Start, WhenTaken};
+use super::pipe::{HIGH_WATER, Pipe, Start, WhenTaken};
 use super::response_head::{BadHead, BodyFraming, ResponseHead};
 use super::win32::Win32Error;
 use crate::link::Link;
@@ -108,6 +108,11 @@ impl Response {
             self.pipe.write(part, self.send_idle)?;
         }
         Ok(())
+    }
+
+    /// Whether a write of so many bytes would not wait for the client.
+    pub(crate) fn takes_at_once(&self, length: usize) -> bool {
+        length <= HIGH_WATER && self.pipe.has_room()
     }
 
     /// Queues a copy of body bytes and calls `when_taken` once there is room for more.

@@ -119,6 +119,14 @@ impl Session {
         self.open_response()?.write(data)
     }
 
+    /// Writes body bytes if they can be taken at once.
+    ///
+    /// # Errors
+    /// 10035 when they cannot, and then none is taken; otherwise as [`Response::write`].
+    pub(crate) fn write_at_once(&self, data: &[u8]) -> Result<(), Win32Error> {
+        if self.response.takes_at_once(data.len()) { self.response.write(data) } else { Err(Win32Error::WOULD_BLOCK) }
+    }
+
     /// Appends to the query field of the log entry.
     pub(crate) fn append_log(&self, text: &[u8]) {
         if let Some(access) = self.access.lock_anyway().as_ref() {

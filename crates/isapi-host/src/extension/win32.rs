@@ -20,6 +20,7 @@ impl Win32Error {
     pub(crate) const NOT_FOUND: Win32Error = Win32Error(code::ERROR_NOT_FOUND);
     pub(crate) const NOT_SUPPORTED: Win32Error = Win32Error(code::ERROR_NOT_SUPPORTED);
     pub(crate) const RESET: Win32Error = Win32Error(code::WSAECONNRESET);
+    pub(crate) const WOULD_BLOCK: Win32Error = Win32Error(code::WSAEWOULDBLOCK);
     pub(crate) const TIMEOUT: Win32Error = Win32Error(code::ERROR_TIMEOUT);
     /// Only after a panic on our side of the fence.
     pub(crate) const INTERNAL: Win32Error = Win32Error(code::ERROR_INVALID_FUNCTION);

@@ -19,6 +19,7 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 use isapi_abi::httpext as hse;
+use isapi_abi::never_waits::HSE_REQ_NEVER_WAITS;
 
 use super::session::Session;
 use super::win32::Win32Error;
@@ -65,6 +66,7 @@ pub(super) unsafe fn serve(session: &Arc<Session>, request: u32, arguments: Argu
             hse::HSE_REQ_IS_KEEP_CONN => state::is_keep_conn(session, arguments),
             hse::HSE_REQ_IS_CONNECTED => state::is_connected(session, arguments),
             hse::HSE_REQ_IS_IN_PROCESS => state::is_in_process(arguments),
+            HSE_REQ_NEVER_WAITS => state::never_waits(arguments),
             hse::HSE_REQ_SET_FLUSH_FLAG => state::set_flush_flag(session, arguments),
             hse::HSE_REQ_CLOSE_CONNECTION => state::close_connection(session),
             _ => refuse(session, request),

@@ -96,6 +96,15 @@ pub(super) fn close_connection(session: &Arc<Session>) -> Result<(), Win32Error>
     session.close_connection()
 }
 
+/// The promise that [`HSE_REQ_NEVER_WAITS`](isapi_abi::never_waits::HSE_REQ_NEVER_WAITS) asks for, into the buffer.
+///
+/// # Safety
+/// * The buffer is a DWORD or null.
+pub(super) unsafe fn never_waits(arguments: Arguments) -> Result<(), Win32Error> {
+    // SAFETY: the caller vouches for the buffer.
+    unsafe { raw::write(arguments.buffer.cast::<u32>(), 1) }
+}
+
 fn bool_of(value: bool) -> BOOL {
     if value { TRUE } else { FALSE }
 }

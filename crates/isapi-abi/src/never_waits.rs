@@ -1,0 +1,14 @@
+//! A promise of our host beyond ISAPI, and how a module asks for it.
+//!
+//! A module that holds a lock of its own (Python's) must let go of it before a call that may wait for a client. Letting
+//! go costs more than most calls. Our host says which calls never wait; every other server answers the question
+//! with FALSE, since it does not know the number.
+
+/// The request: `lpvBuffer` is a DWORD that the server sets to 1. A server that answers TRUE promises that
+/// `GetServerVariable`, and `ServerSupportFunction` with SEND_RESPONSE_HEADER_EX (headers below 64 KiB) and
+/// DONE_WITH_SESSION, wait for nothing outside the process, and that it knows [`HSE_IO_DO_NOT_WAIT`].
+pub const HSE_REQ_NEVER_WAITS: u32 = 0x7079_0001;
+
+/// A flag of `WriteClient`: when the data cannot be taken at once, take none of it and fail with
+/// [`WSAEWOULDBLOCK`](crate::win32::WSAEWOULDBLOCK).
+pub const HSE_IO_DO_NOT_WAIT: u32 = 0x4000_0000;

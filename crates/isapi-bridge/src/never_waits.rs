@@ -1,0 +1,37 @@
+//! Whether the server has promised that its short calls never wait, so that the interpreter need not be released.
+//!
+//! Asked once for each server, which is known by the address of its ServerSupportFunction.
+
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use isapi_abi::FALSE;
+use isapi_abi::httpext::EXTENSION_CONTROL_BLOCK;
+use isapi_abi::never_waits::HSE_REQ_NEVER_WAITS;
+
+/// The address of a server's function, and in its highest bit the answer: no address reaches so far.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+const YES: u64 = 1 << 63;
+
+/// Whether the server behind `block` has made the promise.
+///
+/// # Safety
+/// - The block is alive.
+pub unsafe fn never_waits(block: *mut EXTENSION_CONTROL_BLOCK) -> bool {
+    // SAFETY: the caller says that the block is alive.
+    let (function, connection) = unsafe { ((*block).ServerSupportFunction, (*block).ConnID) };
+    let Some(function) = function else { return false };
+    let address = function as usize as u64;
+    let asked = ASKED.load(Ordering::Relaxed);
+    if asked & !YES == address {
+        return asked & YES != 0;
+    }
+    let mut answer: u32 = 0;
+    // SAFETY: the request sets a DWORD; a server that does not know it touches nothing.
+    let known = unsafe {
+        function(connection, HSE_REQ_NEVER_WAITS, ptr::from_mut(&mut answer).cast(), ptr::null_mut(), ptr::null_mut())
+    };
+    let promised = known != FALSE && answer == 1;
+    ASKED.store(address | if promised { YES } else { 0 }, Ordering::Relaxed);
+    promised
+}
