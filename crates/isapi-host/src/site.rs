@@ -197,8 +197,7 @@ async fn send_file(
     resolution: &Resolution<'_>,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
-    let documents = resolution.application.default_documents();
-    match static_file::find(url_path, &resolution.physical_path, documents).await {
+    match static_file::find(url_path, resolution).await {
         Found::File(file) => {
             let (parts, body) = static_file::send(&file, request).await.into_parts();
             exchange.respond(parts, Source::File(body))

@@ -1,11 +1,15 @@
 //! Static files: the file at the mapped path, or a folder's default document.
 //!
 //! Ranges, conditions and types are tower-http's business; what may be seen is decided here. Programs and
-//! configuration that lie beside their site are never sent, nor anything under a name that starts with a dot.
+//! configuration that lie beside their site are never sent, nor anything under a name that starts with a dot, nor what
+//! is no plain file. A symbolic link counts as what it leads to: out of the folder, or to a hidden name, it leads
+//! nowhere, unless the virtual directory allows it. The look happens on a thread that may block.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use http::{Request, Response};
+use isapi_config::Resolution;
 use tower_http::services::ServeFile;
 use tower_http::services::fs::ServeFileSystemResponseBody;
 use tower_service::Service;
@@ -23,28 +27,65 @@ pub(crate) enum Found {
     Nothing,
 }
 
-/// Looks what `physical` is, which `url_path` was mapped to.
-pub(crate) async fn find(url_path: &str, physical: &Path, default_documents: &[String]) -> Found {
-    if !may_be_seen(url_path) {
+/// Looks what is there for `url_path`, which leads to `resolution`.
+pub(crate) async fn find(url_path: &str, resolution: &Resolution<'_>) -> Found {
+    if !url_path.split('/').all(may_be_seen) {
         return Found::Nothing;
     }
-    match tokio::fs::metadata(physical).await {
-        // A path with a slash at its end is a folder's.
-        Ok(found) if found.is_file() && !url_path.ends_with('/') => Found::File(physical.to_owned()),
-        Ok(found) if found.is_dir() && !url_path.ends_with('/') => Found::FolderWithoutSlash,
-        Ok(found) if found.is_dir() => default_document(physical, default_documents).await,
-        _ => Found::Nothing,
-    }
+    let directory = resolution.virtual_directory;
+    let asked = Asked {
+        folder: directory.physical_path().to_owned(),
+        links_lead_out: directory.links_lead_out(),
+        physical: resolution.physical_path.clone(),
+        with_slash: url_path.ends_with('/'),
+        documents: resolution.application.default_documents().to_vec(),
+    };
+    tokio::task::spawn_blocking(move || asked.look()).await.unwrap_or(Found::Nothing)
 }
 
-async fn default_document(folder: &Path, names: &[String]) -> Found {
-    for name in names {
-        let document = folder.join(name);
-        if tokio::fs::metadata(&document).await.is_ok_and(|found| found.is_file()) {
-            return Found::File(document);
+/// What is asked for.
+struct Asked {
+    folder: PathBuf,
+    links_lead_out: bool,
+    physical: PathBuf,
+    /// A path with a slash at its end is a folder's.
+    with_slash: bool,
+    documents: Vec<String>,
+}
+
+impl Asked {
+    fn look(&self) -> Found {
+        match fs::metadata(&self.physical) {
+            Ok(found) if found.is_file() && !self.with_slash => self.file(self.physical.clone()),
+            Ok(found) if found.is_dir() && self.may_lead_to(&self.physical) => self.folder(),
+            _ => Found::Nothing,
         }
     }
-    Found::Nothing
+
+    fn folder(&self) -> Found {
+        if !self.with_slash {
+            return Found::FolderWithoutSlash;
+        }
+        let mut documents = self.documents.iter().map(|name| self.physical.join(name));
+        let first = documents.find(|document| fs::metadata(document).is_ok_and(|found| found.is_file()));
+        first.map_or(Found::Nothing, |document| self.file(document))
+    }
+
+    fn file(&self, file: PathBuf) -> Found {
+        if self.may_lead_to(&file) { Found::File(file) } else { Found::Nothing }
+    }
+
+    /// Whether `path`, its links followed, is in the folder under names that may be seen.
+    fn may_lead_to(&self, path: &Path) -> bool {
+        if self.links_lead_out {
+            return true;
+        }
+        let Ok(real) = fs::canonicalize(path) else { return false };
+        // The folder itself may be reached by a link, which costs a second look.
+        let real_folder = if real.starts_with(&self.folder) { None } else { fs::canonicalize(&self.folder).ok() };
+        real.strip_prefix(real_folder.as_ref().unwrap_or(&self.folder))
+            .is_ok_and(|below| below.iter().all(|name| may_be_seen(&name.to_string_lossy())))
+    }
 }
 
 /// Sends `file`, or the part of it that the request asks for.
@@ -53,17 +94,12 @@ pub(crate) async fn send<B: Send + 'static>(file: &Path, request: Request<B>) ->
     response
 }
 
-/// Whether the names in a path allow it to be seen.
-fn may_be_seen(url_path: &str) -> bool {
-    let mut segments = url_path.split('/').filter(|segment| !segment.is_empty());
+/// Whether one name in a path allows it to be seen.
+fn may_be_seen(name: &str) -> bool {
     // A colon names a drive or a stream on Windows, where blanks and dots at the end of a name count for nothing.
-    let is_trick = |segment: &str| cfg!(windows) && (segment.contains(':') || segment.ends_with(['.', ' ']));
-    segments.all(|segment| {
-        let ending = segment.rsplit_once('.').map_or("", |(_, ending)| ending);
-        !segment.starts_with('.')
-            && !is_trick(segment)
-            && !HIDDEN.iter().any(|hidden| ending.eq_ignore_ascii_case(hidden))
-    })
+    let is_trick = cfg!(windows) && (name.contains(':') || name.ends_with(['.', ' ']));
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    !name.starts_with('.') && !is_trick && !HIDDEN.iter().any(|hidden| ending.eq_ignore_ascii_case(hidden))
 }
 
 #[cfg(test)]
@@ -73,12 +109,12 @@ mod tests {
     #[test]
     fn programs_and_configuration_are_hidden() {
         for seen in ["/", "/index.html", "/a.b/c", "/app.js", "/cfg", "/my.py.txt"] {
-            assert!(may_be_seen(seen), "{seen}");
+            assert!(seen.split('/').all(may_be_seen), "{seen}");
         }
         for hidden in
             ["/.git/config", "/x.py", "/X.PY", "/_x.so", "/_x.DLL", "/x.cfg", "/a/.env", "/web.config", "/x.py/y"]
         {
-            assert!(!may_be_seen(hidden), "{hidden}");
+            assert!(!hidden.split('/').all(may_be_seen), "{hidden}");
         }
     }
 }
