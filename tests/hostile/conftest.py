@@ -38,9 +38,11 @@ def servers(folder: Path) -> Iterator[Start]:
         started.append(ServerProcess([copy, "--port", "0", *arguments], folder))
         return started[-1]
 
-    yield start
-    for server in started:
-        status = server.close()
+    try:
+        yield start
+    finally:
+        ended = [(server, server.close()) for server in started]
+    for server, status in ended:
         if status not in (None, 0):
             pytest.fail(f"a server had ended with status {status}\n{server.report()}", pytrace=False)
 

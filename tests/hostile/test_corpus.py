@@ -15,7 +15,6 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
 
 import pytest
 from server_process import ServerProcess
@@ -27,8 +26,6 @@ from hostile.testimony import Call, calls_of
 from hostile.wire import DELIVERIES, Connection, Delivery
 
 REQUEST_LINE = re.compile(rb"[^\r\n]* HTTP/1\.1\r\n")
-QUIET: Final = 0.2
-"""How long a refusal may take before the client ends its side, which is what a truncated sample waits for."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +102,8 @@ def replay(server: ServerProcess, data: bytes, delivery: Delivery, expected: int
     """Send the data, end the client's side when what is expected has come, and gather what the server does."""
     with Connection(server) as client:
         client.send(data, delivery)
-        if client.is_silent(QUIET):
-            client.end_sending()
-        statuses = []
-        while answer := client.answer():
-            statuses.append(answer.status)
-            if len(statuses) >= expected:
-                client.end_sending()
+        client.end_sending_when_silent()
+        statuses = [answer.status for answer in client.answers(expected)]
         return Outcome(calls_of(server, client.port), statuses)
 
 

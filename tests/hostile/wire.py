@@ -18,6 +18,9 @@ from server_process import ServerProcess
 PATIENCE = 10.0
 """How long a test waits for anything at all, in seconds."""
 
+QUIET = 0.2
+"""How long an answer may take before the client ends its side, which is what a truncated request waits for."""
+
 Delivery = Callable[[bytes], Iterator[bytes]]
 
 
@@ -90,6 +93,11 @@ class Connection:
         except OSError:
             pass  # it is closed already
 
+    def end_sending_when_silent(self) -> None:
+        """End the own side unless an answer comes at once: some requests are meant to be waited for."""
+        if self.is_silent(QUIET):
+            self.end_sending()
+
     def reset(self) -> None:
         """Close with a reset, whatever is on its way."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -108,11 +116,13 @@ class Connection:
         body, cut = self._body(headers)
         return Answer(status, headers, body, cut)
 
-    def answers(self) -> list[Answer]:
-        """Return all answers until the server closes."""
-        answers = []
+    def answers(self, expected: int) -> list[Answer]:
+        """Return all answers until the server closes; once as many as expected have come, end the own side."""
+        answers: list[Answer] = []
         while answer := self.answer():
             answers.append(answer)
+            if len(answers) >= expected:
+                self.end_sending()
         return answers
 
     def rest(self) -> bytes:
