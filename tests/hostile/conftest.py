@@ -33,9 +33,10 @@ def servers(folder: Path) -> Iterator[Start]:
     started: list[ServerProcess] = []
 
     def start(script: str, *arguments: str) -> ServerProcess:
-        """Serve a copy of one of the scripts."""
-        copy = shutil.copy(SCRIPTS / script, folder)
-        started.append(ServerProcess([copy, "--port", "0", *arguments], folder))
+        """Serve a copy of one of the scripts at /, or at /app when the arguments name a root for files."""
+        copy = str(shutil.copy(SCRIPTS / script, folder))
+        place = ["--mount", f"/app={copy}"] if "--root" in arguments else [copy]
+        started.append(ServerProcess([*place, "--port", "0", *arguments], folder))
         return started[-1]
 
     try:

@@ -116,7 +116,9 @@ def _read(module: ast.Module) -> tuple[dict[str, Any], dict[str, Any]]:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 names[name] = _value(value, names)
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="set"), args=[ast.Constant(value=key), value])):
+            case ast.Expr(
+                value=ast.Call(func=ast.Attribute(attr="set"), args=[ast.Constant(value=key), value])
+            ):
                 settings[str(key)] = _value(value, names)
             case ast.ImportFrom() | ast.Import() | ast.Expr(value=ast.Constant()):
                 pass
@@ -141,12 +143,16 @@ def _value(node: ast.expr, names: dict[str, Any]) -> Any:
             return _value(argument, names)
         case ast.Call(func=ast.Name(id="Config")):
             return None
-        case ast.Call(func=ast.Attribute(value=text, attr="replace" | "encode" | "decode" as method), args=arguments):
+        case ast.Call(
+            func=ast.Attribute(value=text, attr="replace" | "encode" | "decode" as method), args=arguments
+        ):
             return getattr(_value(text, names), method)(*(_value(argument, names) for argument in arguments))
     raise ValueError(f"line {node.lineno}: an expression of a form not known here: {ast.dump(node)[:200]}")
 
 
-def _pairs(keys: list[ast.expr | None], values: list[ast.expr], names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _pairs(
+    keys: list[ast.expr | None], values: list[ast.expr], names: dict[str, Any]
+) -> Iterator[tuple[str, Any]]:
     for key, value in zip(keys, values, strict=True):
         assert isinstance(key, ast.Constant)
         yield str(key.value), _value(value, names)

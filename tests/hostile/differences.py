@@ -72,7 +72,9 @@ DIFFERENCES: dict[tuple[str, str], Difference] = {
     ("invalid", "019"): Difference("GET /test; 200", FORWARDED),
     ("invalid", "040"): Difference("GET /keep/same/as?invalid/040 tricked; 200", UNDERSCORE),
     ("invalid", "041"): Difference("GET /stuff/here?foo=bar; 200", TYPES),
-    ("invalid", "chunked_07"): Difference("POST /chunked_ambiguous_header_mapping hello world; 200", UNDERSCORE),
+    ("invalid", "chunked_07"): Difference(
+        "POST /chunked_ambiguous_header_mapping hello world; 200", UNDERSCORE
+    ),
     ("invalid", "chunked_09"): Difference("POST /chunked_ows_without_ext hello; 200", CHUNK_BLANK),
     ("invalid", "limit_header_default_01"): Difference("GET /; 200", FIELD_SIZE),
     ("invalid", "rfc9110_trailer_forbidden_cl_01"): Difference("POST /p hello; 200", TRAILERS),

@@ -57,7 +57,9 @@ def samples(kind: str) -> list[Sample]:
 def test_corpus_is_read_as_gunicorn_reads_it(server: ServerProcess, kind: str, delivery: str) -> None:
     listed = {name: difference.outcome for (of, name), difference in DIFFERENCES.items() if of == kind}
     found = {}
-    for sample, outcome in outcomes(server, [(sample, with_host(sample)) for sample in samples(kind)], delivery):
+    for sample, outcome in outcomes(
+        server, [(sample, with_host(sample)) for sample in samples(kind)], delivery
+    ):
         if not agrees(outcome, sample):
             found[sample.name] = str(outcome)
     assert found == listed

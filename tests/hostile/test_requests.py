@@ -60,15 +60,21 @@ LENGTHS = {
     "a length over the limit": Case(post(b"Content-Length: 30000001") + AFTER, [413]),
     "a length behind a blank name": Case(post(b"Content-Length : 5", b"hello") + AFTER, [400]),
     "length and chunks": Case(
-        post(b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"0\r\n\r\n") + AFTER, [200], [("POST", "/p", "")]
+        post(b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"0\r\n\r\n") + AFTER,
+        [200],
+        [("POST", "/p", "")],
     ),
     "chunks and length": Case(
-        post(b"Transfer-Encoding: chunked\r\nContent-Length: 5", b"0\r\n\r\n") + AFTER, [200], [("POST", "/p", "")]
+        post(b"Transfer-Encoding: chunked\r\nContent-Length: 5", b"0\r\n\r\n") + AFTER,
+        [200],
+        [("POST", "/p", "")],
     ),
     "an unknown coding": Case(post(b"Transfer-Encoding: nonsense", b"0\r\n\r\n") + AFTER, [400]),
     "chunked that is not last": Case(post(b"Transfer-Encoding: chunked, gzip", b"0\r\n\r\n") + AFTER, [400]),
     "a coding with a tab in it": Case(post(b"Transfer-Encoding: chun\tked", b"0\r\n\r\n") + AFTER, [400]),
-    "a coding with a vertical tab": Case(post(b"Transfer-Encoding: \x0bchunked", b"0\r\n\r\n") + AFTER, [400]),
+    "a coding with a vertical tab": Case(
+        post(b"Transfer-Encoding: \x0bchunked", b"0\r\n\r\n") + AFTER, [400]
+    ),
     "chunks in HTTP/1.0": Case(
         b"POST /p HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" + AFTER, [400]
     ),
@@ -82,7 +88,7 @@ CHUNKS = {
     "zeros in front": Case(chunked(b"0000005\r\nhello\r\n000\r\n\r\n"), [200], [HELLO]),
     "trailers": Case(chunked(b"5\r\nhello\r\n0\r\nContent-Length: 99\r\nHost: y\r\n\r\n"), [200], [HELLO]),
     "no digits": Case(chunked(b"\r\nhello\r\n0\r\n\r\n") + AFTER, [400]),
-    "digits of another kind": Case(chunked("٥\r\nhello\r\n0\r\n\r\n".encode()) + AFTER, [400]),
+    "digits of another kind": Case(chunked(b"\xd9\xa5\r\nhello\r\n0\r\n\r\n") + AFTER, [400]),
     "a sign": Case(chunked(b"+5\r\nhello\r\n0\r\n\r\n") + AFTER, [400]),
     "0x": Case(chunked(b"0x5\r\nhello\r\n0\r\n\r\n") + AFTER, [400]),
     "an underscore": Case(chunked(b"1_0\r\nhello\r\n0\r\n\r\n") + AFTER, [400]),
@@ -138,7 +144,9 @@ VERSIONS = {
     "HTTP/1.2": Case(b"GET / HTTP/1.2\r\nHost: x\r\n\r\n" + AFTER, [400]),
     "HTTP/2.0": Case(b"GET / HTTP/2.0\r\nHost: x\r\n\r\n" + AFTER, [400]),
     "HTTP/9": Case(b"GET / HTTP/9\r\nHost: x\r\n\r\n" + AFTER, [400]),
-    "the preface of HTTP/2": Case(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", [400], or_closed=True),
+    "the preface of HTTP/2": Case(
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", [400], or_closed=True
+    ),
     "the hello of TLS": Case(bytes.fromhex("16030100c8010000c40303") + bytes(range(189)) + AFTER, [400]),
     "SSH": Case(b"SSH-2.0-OpenSSH_9.2p1\r\n\r\n", [400]),
     "SMTP": Case(b"EHLO example.com\r\n\r\n", [400]),
@@ -185,7 +193,14 @@ SIZES = {
     "blanks behind a colon": Case(get(b"/", b"A:" + b" " * 1_000_000 + b"\r\n"), [431]),
 }
 
-TABLES = {"length": LENGTHS, "chunk": CHUNKS, "line": LINES, "version": VERSIONS, "target": TARGETS, "size": SIZES}
+TABLES = {
+    "length": LENGTHS,
+    "chunk": CHUNKS,
+    "line": LINES,
+    "version": VERSIONS,
+    "target": TARGETS,
+    "size": SIZES,
+}
 CASES = {f"{table}: {name}": case for table, cases in TABLES.items() for name, case in cases.items()}
 
 

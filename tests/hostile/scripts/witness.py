@@ -7,9 +7,8 @@ requests that the bridge has in hand, this one included. Bytes are Latin-1 text,
 import json
 import threading
 
-from pyisapi import _bridge
-
 from isapi import isapicon
+from pyisapi import _bridge
 
 seen = {}
 lock = threading.Lock()
@@ -20,14 +19,7 @@ def variable(ecb, name):
 
 
 def body(ecb):
-    parts = [ecb.AvailableData]
-    left = ecb.TotalBytes - len(parts[0])
-    while left > 0:
-        parts.append(ecb.ReadClient(min(left, 65536)))
-        if not parts[-1]:
-            break
-        left -= len(parts[-1])
-    return b"".join(parts)
+    return ecb.AvailableData + ecb.ReadClient()
 
 
 def testimony(ecb):
@@ -57,7 +49,7 @@ class Witness:
             with lock:
                 seen.setdefault(port, []).append(call)
             answer = "seen"
-        head = "Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(answer)
+        head = f"Content-Type: text/plain\r\nContent-Length: {len(answer)}\r\n\r\n"
         ecb.SendResponseHeaders("200 OK", head, True)
         ecb.WriteClient(answer.encode("ascii"))
         return isapicon.HSE_STATUS_SUCCESS
