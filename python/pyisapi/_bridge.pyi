@@ -34,7 +34,7 @@ table: Final[object]
 """A capsule with the functions that the loader calls; of no use to Python code."""
 
 def live_requests() -> int:
-    """Return how many requests some Python object still holds, finished ones included: a leak makes it grow."""
+    """Return how many requests some Python object still holds, finished ones included; leaks show here."""
 
 @final
 class HSE_VERSION_INFO:

@@ -68,7 +68,7 @@ def archive() -> Path:
     """Return the archive, which is fetched by pip unless it is there."""
     place = FOLDER / f"gunicorn-{VERSION}.tar.gz"
     if not _is_right(place):
-        fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+        fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "gunicorn"]
         fetch += ["--disable-pip-version-check", "--dest", str(FOLDER), f"gunicorn=={VERSION}"]
         try:
             done = subprocess.run(fetch, capture_output=True, text=True, timeout=FETCH_LIMIT, check=False)
