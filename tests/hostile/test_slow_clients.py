@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from server_process import ServerProcess
 
 from hostile.conftest import Start
+from hostile.wire import Connection
 
 SECONDS = int(os.environ.get("PYISAPI_SLOW_SECONDS", "5"))
 CONNECTIONS = 500
@@ -26,6 +28,8 @@ PATIENCE = 15.0
 LATENCY = 1.0
 """The longest that an honest client may wait for its answer, in seconds."""
 LARGE = 4_000_000
+READ_AHEAD = 49_152
+"""So much of a body is read before the extension is called."""
 
 
 @dataclass(frozen=True)
@@ -88,3 +92,16 @@ def test_honest_client_is_served_during_an_attack(start: Start, tmp_path: Path, 
     print(f"\n{len(waits)} answers, the slowest after {1000 * max(waits):.0f} ms")
     assert max(waits) < LATENCY
     assert "service available:" in report, report[-2000:]
+
+
+@pytest.mark.xfail(reason="ReadClient occupies a thread while it waits for a client", strict=True)
+def test_bodies_that_stall_behind_the_read_ahead_stop_nobody(start: Start) -> None:
+    threads = 4
+    server = start("witness.py", "--threads", str(threads))
+    with ExitStack() as stack:
+        for _ in range(threads):
+            client = stack.enter_context(Connection(server))
+            client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * READ_AHEAD)
+        with Connection(server) as honest:
+            honest.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert not honest.is_silent(2 * LATENCY)

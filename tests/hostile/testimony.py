@@ -16,6 +16,7 @@ class Call:
     target: str
     path: str
     query: str
+    server: str
     version: str
     headers: str
     body: str

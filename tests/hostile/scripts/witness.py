@@ -28,6 +28,7 @@ def testimony(ecb):
         "target": variable(ecb, "HTTP_URL"),
         "path": variable(ecb, "PATH_INFO"),
         "query": variable(ecb, "QUERY_STRING"),
+        "server": variable(ecb, "SERVER_NAME"),
         "version": variable(ecb, "SERVER_PROTOCOL"),
         "headers": variable(ecb, "ALL_RAW"),
         "body": body(ecb).decode("latin-1"),
