@@ -12,7 +12,7 @@ from server_process import ServerProcess, wait_until
 from hostile.conftest import servers
 from hostile.load import resident
 from hostile.testimony import calls_of
-from hostile.wire import QUIET, Connection
+from hostile.wire import Connection
 
 LENGTH = b"POST /l HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789"
 CHUNKS = b"POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\n01234\r\n5\r\n56789\r\n0\r\nT: t\r\n\r\n"
@@ -117,7 +117,7 @@ def test_answer_waits_for_a_reader_that_pauses(pool: ServerProcess) -> None:
 def test_pipeline_that_nobody_reads_does_not_fill_the_memory(pool: ServerProcess) -> None:
     before = resident(pool)
     with Connection(pool) as client:
-        client.socket.settimeout(QUIET)
+        client.socket.settimeout(0.3)
         sent = 0
         try:
             while sent < 200_000_000:

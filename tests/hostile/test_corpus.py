@@ -98,7 +98,7 @@ def outcomes(
         sample, data = pair
         return sample, replay(server, data, DELIVERIES[delivery], len(sample.expected))
 
-    with ThreadPoolExecutor(8) as threads:
+    with ThreadPoolExecutor(32) as threads:
         return list(threads.map(one, replays))
 
 

@@ -102,6 +102,9 @@ def test_bodies_that_stall_behind_the_read_ahead_stop_nobody(start: Start) -> No
         for _ in range(threads):
             client = stack.enter_context(Connection(server))
             client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * READ_AHEAD)
-        with Connection(server) as honest:
-            honest.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert not honest.is_silent(2 * LATENCY)
+        # The extension is called for them at some time, so one good answer proves nothing.
+        end = time.monotonic() + 2 * LATENCY
+        while time.monotonic() < end:
+            with Connection(server) as honest:
+                honest.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert not honest.is_silent(LATENCY)

@@ -18,7 +18,7 @@ from server_process import ServerProcess
 PATIENCE = 10.0
 """How long a test waits for anything at all, in seconds."""
 
-QUIET = 0.2
+QUIET = 1.0
 """How long an answer may take before the client ends its side, which is what a truncated request waits for."""
 
 Delivery = Callable[[bytes], Iterator[bytes]]
