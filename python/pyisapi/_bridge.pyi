@@ -21,6 +21,7 @@ __all__ = [
     "OVERLAPPED",
     "CompletionPort",
     "__version__",
+    "live_requests",
     "table",
 ]
 
@@ -39,6 +40,9 @@ __version__: Final[str]
 
 table: Final[object]
 """A capsule with the functions that the loader calls; of no use to Python code."""
+
+def live_requests() -> int:
+    """Return how many requests some Python object still holds, finished ones included; leaks show here."""
 
 @final
 class HSE_VERSION_INFO:

@@ -11,7 +11,7 @@
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use isapi_abi::httpext::{EXTENSION_CONTROL_BLOCK, HSE_REQ_DONE_WITH_SESSION, HSE_STATUS_ERROR};
@@ -44,6 +44,14 @@ enum Life {
         done: Option<u32>,
     },
     Closed,
+}
+
+/// Leases that exist.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// How many requests some Python object still holds, finished ones included: what a leak would let grow.
+pub fn live() -> usize {
+    LIVE.load(Ordering::Relaxed)
 }
 
 /// See the module.
@@ -115,6 +123,7 @@ impl Lease {
     /// - `block` points to a control block whose callbacks are all set.
     /// - It stays valid until the server has been told `DONE_WITH_SESSION`, or until [`Lease::retire`] returns.
     pub unsafe fn new(block: *mut EXTENSION_CONTROL_BLOCK) -> Self {
+        LIVE.fetch_add(1, Ordering::Relaxed);
         Self {
             block,
             // SAFETY: the caller says that the block is alive.
@@ -240,6 +249,7 @@ impl Drop for Lease {
         if matches!(*self.life(), Life::Open { .. }) {
             self.end_forgotten();
         }
+        LIVE.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

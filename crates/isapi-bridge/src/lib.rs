@@ -59,11 +59,18 @@ mod version_info;
 
 use pyo3::prelude::*;
 
+/// See [`lease::live`].
+#[pyfunction]
+fn live_requests() -> usize {
+    lease::live()
+}
+
 /// The module's initialisation: the types and the loader's table.
 #[pymodule(gil_used = false)]
 fn _bridge(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("table", table::capsule(module.py())?)?;
+    module.add_function(wrap_pyfunction!(live_requests, module)?)?;
     module.add_class::<control_block::ControlBlock>()?;
     module.add_class::<version_info::VersionInfo>()?;
     module.add_class::<port::Overlapped>()?;

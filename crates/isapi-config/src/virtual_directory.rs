@@ -10,6 +10,7 @@ use crate::{ConfigError, path};
 pub struct VirtualDirectory {
     path: String,
     physical_path: PathBuf,
+    links_lead_out: bool,
 }
 
 impl VirtualDirectory {
@@ -24,7 +25,20 @@ impl VirtualDirectory {
             let path = physical_path.display().to_string();
             return Err(ConfigError::NotAbsolute { element: "virtualDirectory", path });
         }
-        Ok(VirtualDirectory { path, physical_path })
+        Ok(VirtualDirectory { path, physical_path, links_lead_out: false })
+    }
+
+    /// The same directory, whose symbolic links may lead to files outside of its folder, or to files inside that
+    /// could not be asked for by their own names. Without this, such links lead nowhere.
+    #[must_use]
+    pub fn with_links_out(self) -> Self {
+        VirtualDirectory { links_lead_out: true, ..self }
+    }
+
+    /// Whether symbolic links may lead out of the folder.
+    #[must_use]
+    pub fn links_lead_out(&self) -> bool {
+        self.links_lead_out
     }
 
     /// The path below the application; `/` is the application's own folder.

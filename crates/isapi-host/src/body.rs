@@ -13,7 +13,7 @@ use http_body_util::Full;
 use crate::access_log::AccessRecord;
 use crate::connection::Turn;
 use crate::extension::pipe::PipeBody;
-use crate::static_file::FileBody;
+use crate::file_body::FileBody;
 use crate::stream::Chunk;
 
 /// What is sent.

@@ -26,6 +26,7 @@ mod error_page;
 mod exchange;
 mod executor;
 mod extension;
+mod file_body;
 mod host;
 mod link;
 mod listen;

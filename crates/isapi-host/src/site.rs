@@ -3,7 +3,7 @@
 //! Runs on the connection's I/O task. What is refused here never reaches native code.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -18,6 +18,7 @@ use crate::body::{ResponseBody, Source};
 use crate::connection::{Peers, Turn};
 use crate::exchange::{Answered, ConnectionCut, Exchange, Refusal};
 use crate::extension::{self, Waiting};
+use crate::file_body;
 use crate::host::Host;
 use crate::request_path;
 use crate::static_file::{self, Found};
@@ -71,8 +72,8 @@ pub(crate) fn answer(host: &Arc<Host>, peers: Peers, turn: Turn, request: Reques
     };
     match &selection.handler.module {
         HandlerModule::StaticFile => {
-            let documents = resolution.application.default_documents().to_vec();
-            Answer::Later(Box::pin(send_file(exchange, text.clone().into_owned(), resolution.physical_path, documents)))
+            let asked = static_file::Asked::new(&text, &resolution);
+            Answer::Later(Box::pin(send_file(exchange, asked)))
         }
         HandlerModule::Isapi { script_processor } => {
             let Some(library) = library(script_processor.as_deref(), &selection) else {
@@ -146,10 +147,10 @@ fn no_handler(exchange: Exchange, resolution: &Resolution<'_>) -> Response<Respo
     response
 }
 
-async fn send_file(exchange: Exchange, url_path: String, physical_path: PathBuf, documents: Vec<String>) -> Answered {
-    Ok(match static_file::find(&url_path, &physical_path, &documents).await {
+async fn send_file(exchange: Exchange, asked: static_file::Asked) -> Answered {
+    Ok(match asked.find().await {
         Found::File(file) => {
-            let (parts, body) = static_file::send(&file, &exchange.head, exchange.link()).await;
+            let (parts, body) = file_body::send(&file, &exchange.head, exchange.link()).await;
             exchange.respond(parts, Source::File(body))
         }
         Found::FolderWithoutSlash => exchange.add_slash(),

@@ -1,26 +1,14 @@
 //! Static files: the file at the mapped path, or a folder's default document.
 //!
-//! Ranges, conditions and types are tower-http's business; what may be seen is decided here. Programs and
-//! configuration that lie beside their site are never sent, nor anything under a name that starts with a dot.
+//! What may be seen is decided here, and sent by `file_body`. Programs and
+//! configuration that lie beside their site are never sent, nor anything under a name that starts with a dot, nor what
+//! is no plain file. A symbolic link counts as what it leads to: out of the folder, or to a hidden name, it leads
+//! nowhere, unless the virtual directory allows it. The look happens on a thread that may block.
 
-use std::fs::File;
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http::request::Parts;
-use http::{Method, Request, StatusCode, header};
-use http_body::{Body, Frame, SizeHint};
-use http_body_util::Empty;
-use tower_http::services::ServeFile;
-use tower_http::services::fs::ServeFileSystemResponseBody;
-use tower_service::Service;
-
-use crate::link::Link;
-use crate::stream::Chunk;
+use isapi_config::Resolution;
 
 /// Endings of files that are never sent.
 const HIDDEN: [&str; 8] = ["py", "pyc", "pyd", "so", "dll", "exe", "cfg", "config"];
@@ -35,125 +23,80 @@ pub(crate) enum Found {
     Nothing,
 }
 
-/// Looks what `physical` is, which `url_path` was mapped to.
-pub(crate) async fn find(url_path: &str, physical: &Path, default_documents: &[String]) -> Found {
-    if !may_be_seen(url_path) {
-        return Found::Nothing;
-    }
-    match tokio::fs::metadata(physical).await {
-        // A path with a slash at its end is a folder's.
-        Ok(found) if found.is_file() && !url_path.ends_with('/') => Found::File(physical.to_owned()),
-        Ok(found) if found.is_dir() && !url_path.ends_with('/') => Found::FolderWithoutSlash,
-        Ok(found) if found.is_dir() => default_document(physical, default_documents).await,
-        _ => Found::Nothing,
-    }
+/// What is asked for.
+pub(crate) struct Asked {
+    /// No name in the path is hidden.
+    may_be_seen: bool,
+    folder: PathBuf,
+    links_lead_out: bool,
+    physical: PathBuf,
+    /// A path with a slash at its end is a folder's.
+    with_slash: bool,
+    documents: Vec<String>,
 }
 
-async fn default_document(folder: &Path, names: &[String]) -> Found {
-    for name in names {
-        let document = folder.join(name);
-        if tokio::fs::metadata(&document).await.is_ok_and(|found| found.is_file()) {
-            return Found::File(document);
-        }
-    }
-    Found::Nothing
-}
-
-/// The head and the body of the answer that sends `file`, or the part of it that the request asks for.
-pub(crate) async fn send(file: &Path, head: &Parts, link: &Arc<Link>) -> (http::response::Parts, FileBody) {
-    let mut request = Request::new(Empty::<Bytes>::new());
-    *request.method_mut() = head.method.clone();
-    *request.headers_mut() = head.headers.clone();
-    let Ok(response) = ServeFile::new(file).call(request).await;
-    let (parts, body) = response.into_parts();
-    let range = if head.method == Method::HEAD { None } else { sent_range(&parts) };
-    if let Some((position, length, size)) = range
-        && let Ok(file) = tokio::fs::File::open(file).await
-    {
-        let file = file.into_std().await;
-        // One that has changed meanwhile is left to whoever opened it first.
-        if file.metadata().is_ok_and(|found| found.len() == size) {
-            let whole = WholeFile { link: Arc::clone(link), file: Some(Arc::new(file)), position, length };
-            return (parts, FileBody::Whole(whole));
-        }
-    }
-    (parts, FileBody::Read(body))
-}
-
-/// Where the part of the file begins that a head announces, how long it is, and the file's size.
-fn sent_range(parts: &http::response::Parts) -> Option<(u64, u64, u64)> {
-    let text = |name| parts.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-    let length = text(header::CONTENT_LENGTH)?.parse().ok().filter(|length| *length > 0)?;
-    match parts.status {
-        StatusCode::OK => Some((0, length, length)),
-        StatusCode::PARTIAL_CONTENT => {
-            let (range, size) = text(header::CONTENT_RANGE)?.strip_prefix("bytes ")?.split_once('/')?;
-            Some((range.split_once('-')?.0.parse().ok()?, length, size.parse().ok()?))
-        }
-        _ => None,
-    }
-}
-
-/// The body of an answer that sends a file.
-pub(crate) enum FileBody {
-    /// The system sends it.
-    Whole(WholeFile),
-    /// It is read piece by piece, or there is none.
-    Read(ServeFileSystemResponseBody),
-}
-
-/// A part of a file, as one chunk.
-pub(crate) struct WholeFile {
-    link: Arc<Link>,
-    /// Until it is on its way.
-    file: Option<Arc<File>>,
-    position: u64,
-    length: u64,
-}
-
-impl Body for FileBody {
-    type Data = Chunk;
-    type Error = io::Error;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Chunk>>>> {
-        match self.get_mut() {
-            FileBody::Whole(WholeFile { link, file, position, length }) => {
-                Poll::Ready(file.take().map(|file| Ok(Frame::data(link.files().push(file, *position, *length)))))
-            }
-            FileBody::Read(body) => {
-                let polled = Pin::new(body).poll_frame(cx);
-                polled.map(|next| next.map(|frame| frame.map(|frame| frame.map_data(Chunk::Bytes))))
-            }
+impl Asked {
+    /// What `url_path` asks for, which leads to `resolution`.
+    pub(crate) fn new(url_path: &str, resolution: &Resolution<'_>) -> Self {
+        let directory = resolution.virtual_directory;
+        Asked {
+            may_be_seen: url_path.split('/').all(may_be_seen),
+            folder: directory.physical_path().to_owned(),
+            links_lead_out: directory.links_lead_out(),
+            physical: resolution.physical_path.clone(),
+            with_slash: url_path.ends_with('/'),
+            documents: resolution.application.default_documents().to_vec(),
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        match self {
-            FileBody::Whole(whole) => whole.file.is_none(),
-            FileBody::Read(body) => body.is_end_stream(),
+    /// Looks what is there.
+    pub(crate) async fn find(self) -> Found {
+        if !self.may_be_seen {
+            return Found::Nothing;
+        }
+        tokio::task::spawn_blocking(move || self.look()).await.unwrap_or(Found::Nothing)
+    }
+
+    fn look(&self) -> Found {
+        match fs::metadata(&self.physical) {
+            Ok(found) if found.is_file() && !self.with_slash => self.file(self.physical.clone()),
+            Ok(found) if found.is_dir() && self.may_lead_to(&self.physical) => self.folder(),
+            _ => Found::Nothing,
         }
     }
 
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            FileBody::Whole(whole) if whole.file.is_some() => SizeHint::with_exact(whole.length),
-            FileBody::Whole(_) => SizeHint::with_exact(0),
-            FileBody::Read(body) => body.size_hint(),
+    fn folder(&self) -> Found {
+        if !self.with_slash {
+            return Found::FolderWithoutSlash;
         }
+        let mut documents = self.documents.iter().map(|name| self.physical.join(name));
+        let first = documents.find(|document| fs::metadata(document).is_ok_and(|found| found.is_file()));
+        first.map_or(Found::Nothing, |document| self.file(document))
+    }
+
+    fn file(&self, file: PathBuf) -> Found {
+        if self.may_lead_to(&file) { Found::File(file) } else { Found::Nothing }
+    }
+
+    /// Whether `path`, its links followed, is in the folder under names that may be seen.
+    fn may_lead_to(&self, path: &Path) -> bool {
+        if self.links_lead_out {
+            return true;
+        }
+        let Ok(real) = fs::canonicalize(path) else { return false };
+        // The folder itself may be reached by a link, which costs a second look.
+        let real_folder = if real.starts_with(&self.folder) { None } else { fs::canonicalize(&self.folder).ok() };
+        real.strip_prefix(real_folder.as_ref().unwrap_or(&self.folder))
+            .is_ok_and(|below| below.iter().all(|name| may_be_seen(&name.to_string_lossy())))
     }
 }
 
-/// Whether the names in a path allow it to be seen.
-fn may_be_seen(url_path: &str) -> bool {
-    let mut segments = url_path.split('/').filter(|segment| !segment.is_empty());
+/// Whether one name in a path allows it to be seen.
+fn may_be_seen(name: &str) -> bool {
     // A colon names a drive or a stream on Windows, where blanks and dots at the end of a name count for nothing.
-    let is_trick = |segment: &str| cfg!(windows) && (segment.contains(':') || segment.ends_with(['.', ' ']));
-    segments.all(|segment| {
-        let ending = segment.rsplit_once('.').map_or("", |(_, ending)| ending);
-        !segment.starts_with('.')
-            && !is_trick(segment)
-            && !HIDDEN.iter().any(|hidden| ending.eq_ignore_ascii_case(hidden))
-    })
+    let is_trick = cfg!(windows) && (name.contains(':') || name.ends_with(['.', ' ']));
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    !name.starts_with('.') && !is_trick && !HIDDEN.iter().any(|hidden| ending.eq_ignore_ascii_case(hidden))
 }
 
 #[cfg(test)]
@@ -163,12 +106,12 @@ mod tests {
     #[test]
     fn programs_and_configuration_are_hidden() {
         for seen in ["/", "/index.html", "/a.b/c", "/app.js", "/cfg", "/my.py.txt"] {
-            assert!(may_be_seen(seen), "{seen}");
+            assert!(seen.split('/').all(may_be_seen), "{seen}");
         }
         for hidden in
             ["/.git/config", "/x.py", "/X.PY", "/_x.so", "/_x.DLL", "/x.cfg", "/a/.env", "/web.config", "/x.py/y"]
         {
-            assert!(!may_be_seen(hidden), "{hidden}");
+            assert!(!hidden.split('/').all(may_be_seen), "{hidden}");
         }
     }
 }

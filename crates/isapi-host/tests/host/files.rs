@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use isapi_config::{Handler, HandlerModule};
+use isapi_config::{Application, Handler, HandlerModule, Site, VirtualDirectory};
 use isapi_host::{ExecutorOptions, ServerOptions};
 
 use crate::harness::{Client, Reply, Running, folder, probe, site, site_of};
@@ -177,4 +177,51 @@ fn what_is_not_for_the_public_is_not_found() {
     }
     client.send(b"POST /data.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(client.reply().status(), 405);
+}
+
+/// A static server over a folder whose links lead inside, out, to a hidden name and to a device.
+fn linked_server(allow: bool) -> Running {
+    let (root, outside) = (folder(), folder());
+    fs::create_dir(root.join("sub")).expect("a writable folder");
+    fs::create_dir(outside.join("etc")).expect("a writable folder");
+    let files = [(&root, "data.txt"), (&root, "app.py"), (&outside, "secret.txt"), (&outside, "etc/index.html")];
+    for (place, name) in files {
+        fs::write(place.join(name), "content").expect("a writable folder");
+    }
+    let links = [
+        ("inside.txt", root.join("data.txt")),
+        ("relative.txt", "sub/../data.txt".into()),
+        ("out.txt", outside.join("secret.txt")),
+        ("folder", outside.join("etc")),
+        ("program.txt", root.join("app.py")),
+        ("device.txt", "/dev/zero".into()),
+    ];
+    for (name, target) in links {
+        std::os::unix::fs::symlink(target, root.join(name)).expect("a writable folder");
+    }
+    // The folder served is itself behind a link, which is the operator's choice.
+    let entrance = folder().join("entrance");
+    std::os::unix::fs::symlink(&root, &entrance).expect("a writable folder");
+    let handler = Handler::new("StaticFile", "*", "GET,HEAD", HandlerModule::StaticFile).expect("valid");
+    let directory = VirtualDirectory::new("/", entrance).expect("an absolute path");
+    let directory = if allow { directory.with_links_out() } else { directory };
+    let application = Application::new("/", vec![directory], vec![handler]).expect("valid");
+    let application = application.with_default_documents(vec!["index.html".to_owned()]);
+    Running::start(ServerOptions::new(Site::new(1, "test", vec![application]).expect("valid")))
+}
+
+#[test]
+fn a_link_is_what_it_leads_to() {
+    for (allow, expected) in [(false, 404), (true, 200)] {
+        let server = linked_server(allow);
+        let mut client = server.connect();
+        for path in ["/data.txt", "/inside.txt", "/relative.txt"] {
+            assert_eq!(fetch(&mut client, path, "").text(), "content", "{path}");
+        }
+        for path in ["/out.txt", "/folder/", "/folder/index.html", "/program.txt"] {
+            assert_eq!(fetch(&mut client, path, "").status(), expected, "{path}, links out allowed: {allow}");
+        }
+        assert_eq!(fetch(&mut client, "/folder", "").status(), if allow { 301 } else { 404 });
+        assert_eq!(fetch(&mut client, "/device.txt", "").status(), 404);
+    }
 }

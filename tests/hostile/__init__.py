@@ -1,0 +1,1 @@
+"""What clients may do to the server, and what it may cost."""
