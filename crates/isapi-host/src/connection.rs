@@ -1,11 +1,12 @@
 //! One connection: hyper's HTTP/1 over any socket, until it ends or is told to end.
 //!
 //! Runs on a task of one event loop. Time limits are kept by the connection's [`Link`](crate::link::Link), to which
-//! [`Stream`] reports what it sees; `connections` ends those that are overdue.
+//! [`Stream`] reports what it sees; `connections` ends those that are overdue, and sends those that have nothing to do to
+//! rest: a connection that waits for its next request keeps its socket and nothing else.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -16,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
 use crate::connections::Existence;
+use crate::host::Host;
 use crate::link::{self, Link};
 use crate::site;
 use crate::stream::{Socket, Stream};
@@ -32,11 +34,31 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// Serves requests on `socket` until it ends.
 pub(crate) async fn serve(socket: impl Socket, peers: Peers, existence: Existence) {
-    let host = existence.host();
-    let stream = Stream::new(socket, Arc::clone(&existence.link));
-    let (link, service_host) = (Arc::clone(&existence.link), Arc::clone(host));
+    let mut stream = Stream::new(socket, Arc::clone(&existence.link));
+    while bytes_come(&mut stream, &existence.link).await {
+        match serve_until_rest(stream, peers, &existence).await {
+            Some(rested) => stream = rested,
+            None => return,
+        }
+    }
+}
+
+/// Waits for the next request with nothing but the socket in hand; `false` when none is to come.
+async fn bytes_come(stream: &mut Stream<impl Socket>, link: &Link) -> bool {
+    link.rest();
+    poll_fn(|cx| match link.asked(cx) {
+        Some(link::Request::Cut | link::Request::Last) => Poll::Ready(false),
+        _ => stream.poll_readable(cx).map(|()| true),
+    })
+    .await
+}
+
+/// Serves requests until the connection ends, or has been idle for so long that its buffers are better given back.
+async fn serve_until_rest<S: Socket>(stream: Stream<S>, peers: Peers, existence: &Existence) -> Option<Stream<S>> {
+    let (host, link) = (existence.host(), &existence.link);
+    let (turn_link, service_host) = (Arc::clone(link), Arc::clone(host));
     let service = service_fn(move |request: Request<Incoming>| {
-        let turn = Turn::begin(&link, &request);
+        let turn = Turn::begin(&turn_link, &request);
         site::answer(&service_host, peers, turn, request)
     });
     let connection = http1::Builder::new()
@@ -44,26 +66,42 @@ pub(crate) async fn serve(socket: impl Socket, peers: Peers, existence: Existenc
         .max_header_size(MAX_HEAD)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let mut told = false;
+    // Not a part of the task, which is there while the connection rests, too.
+    let mut connection = Box::new(connection);
+    let (mut told, mut resting) = (false, false);
     let ended = poll_fn(|cx: &mut Context<'_>| {
-        match existence.link.asked(cx) {
-            Some(link::Request::Cut) => return Poll::Ready(Ok(())),
-            Some(link::Request::Last) if !told => {
-                told = true;
-                connection.as_mut().graceful_shutdown();
+        match link.asked(cx) {
+            Some(link::Request::Cut) => return Poll::Ready(Ok(false)),
+            Some(asked) if !told => {
+                (told, resting) = (true, asked == link::Request::Rest);
+                Pin::new(&mut *connection).graceful_shutdown();
             }
             _ => {}
         }
-        connection.as_mut().poll(cx)
-    });
-    if let Err(error) = ended.await {
-        // A client that goes away or sends nonsense is everyday business; hyper has answered what it could.
-        tracing::debug!("the connection from {} ended: {error}", peers.remote);
-        if error.is_parse() {
-            let status = if error.is_parse_too_large() { 431 } else { 400 };
-            site::log_refused_by_parser(host, peers, status);
+        if resting {
+            return connection.poll_without_shutdown(cx).map_ok(|()| true);
         }
+        Pin::new(&mut *connection).poll(cx).map_ok(|()| false)
+    });
+    match ended.await {
+        Ok(true) => {
+            let parts = connection.into_parts();
+            let mut stream = parts.io.into_inner();
+            stream.rewind(parts.read_buf);
+            return Some(stream).filter(|_| !link.is_closing());
+        }
+        Ok(false) => {}
+        Err(error) => refused(&error, host, peers),
+    }
+    None
+}
+
+/// A client that goes away or sends nonsense is everyday business; hyper has answered what it could.
+fn refused(error: &hyper::Error, host: &Arc<Host>, peers: Peers) {
+    tracing::debug!("the connection from {} ended: {error}", peers.remote);
+    if error.is_parse() {
+        let status = if error.is_parse_too_large() { 431 } else { 400 };
+        site::log_refused_by_parser(host, peers, status);
     }
 }
 

@@ -34,6 +34,7 @@ mod lock;
 mod options;
 mod place;
 mod repeated;
+mod request_host;
 mod request_path;
 mod server;
 mod server_variables;

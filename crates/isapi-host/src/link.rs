@@ -7,6 +7,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use crate::clock;
 use crate::lock::LockAnyway;
@@ -29,6 +30,15 @@ const HEAD: u8 = 1;
 /// A request is being answered.
 const REQUEST: u8 = 2;
 
+/// The connection has its buffers.
+const AWAKE: u8 = 0;
+/// It is to give them back.
+const TIRED: u8 = 1;
+/// It has given them back.
+const RESTING: u8 = 2;
+/// How long a connection is idle before it rests.
+const REST_AFTER: Duration = Duration::from_secs(1);
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Link {
@@ -47,12 +57,15 @@ pub(crate) struct Link {
     served: AtomicBool,
     /// The connection is to end with a reset.
     reset: AtomicBool,
+    rest: AtomicU8,
     files: Files,
 }
 
 /// What the connection is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
+    /// Give back what is not needed until the next request comes.
+    Rest,
     /// Close behind the response in progress.
     Last,
     /// Close at once, whatever is on its way.
@@ -107,9 +120,13 @@ impl Link {
     }
 
     fn raise(&self, state: u8) {
-        if self.state.fetch_max(state, Ordering::AcqRel) < state
-            && let Some(task) = self.task.lock_anyway().as_ref()
-        {
+        if self.state.fetch_max(state, Ordering::AcqRel) < state {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(task) = self.task.lock_anyway().as_ref() {
             task.wake_by_ref();
         }
     }
@@ -123,7 +140,7 @@ impl Link {
             }
         }
         match self.state.load(Ordering::Acquire) {
-            OPEN => None,
+            OPEN => (self.rest.load(Ordering::Relaxed) == TIRED).then_some(Request::Rest),
             LAST => Some(Request::Last),
             _ => Some(Request::Cut),
         }
@@ -132,6 +149,7 @@ impl Link {
     /// Bytes have come; the first behind an answer begin the next head.
     pub(crate) fn bytes_came(&self) {
         if self.phase.load(Ordering::Relaxed) == IDLE {
+            self.rest.store(AWAKE, Ordering::Relaxed);
             self.enter(HEAD);
         }
     }
@@ -146,6 +164,11 @@ impl Link {
     /// The request has been answered or given up.
     pub(crate) fn request_ended(&self) {
         self.enter(IDLE);
+    }
+
+    /// The connection rests until bytes come.
+    pub(crate) fn rest(&self) {
+        self.rest.store(RESTING, Ordering::Relaxed);
     }
 
     fn enter(&self, phase: u8) {
@@ -171,10 +194,15 @@ impl Link {
         self.served.load(Ordering::Relaxed)
     }
 
-    /// Ends the connection if it has taken longer than `timeouts` allow.
+    fn tire(&self) {
+        if self.rest.compare_exchange(AWAKE, TIRED, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.wake();
+        }
+    }
+
+    /// Ends the connection if it has taken longer than `timeouts` allow; lets one that has nothing to do rest.
     pub(crate) fn end_if_overdue(&self, timeouts: &Timeouts) {
-        let over =
-            |since: u32, limit: std::time::Duration| u128::from(clock::now().wrapping_sub(since)) > limit.as_millis();
+        let over = |since: u32, limit: Duration| u128::from(clock::now().wrapping_sub(since)) > limit.as_millis();
         let since = self.since.load(Ordering::Relaxed);
         let write_since = self.write_since.load(Ordering::Relaxed);
         if write_since != 0 && over(write_since, timeouts.send_idle) {
@@ -182,6 +210,7 @@ impl Link {
         }
         match self.phase.load(Ordering::Relaxed) {
             IDLE if over(since, timeouts.keep_alive) => self.close_behind_response(),
+            IDLE if over(since, REST_AFTER) => self.tire(),
             HEAD if over(since, timeouts.header_read) => self.cut(),
             _ => {}
         }

@@ -15,6 +15,11 @@ use crate::host::Host;
 /// How long to wait when the system has no room for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How many clients may wait to be let in. The standard library asks for 128, which a burst exceeds; a client that finds
+/// no room tries again after a second.
+#[cfg(unix)]
+const BACKLOG: i32 = 4096;
+
 /// Where a server listens: an address, or a socket that already does.
 #[derive(Debug)]
 pub enum Listen {
@@ -44,6 +49,10 @@ impl Listen {
             }
             Listen::Socket(socket) => socket,
         };
+        #[cfg(unix)]
+        if let Err(error) = rustix::net::listen(&socket, BACKLOG) {
+            tracing::debug!("the queue of new connections keeps its length: {error}");
+        }
         socket.set_nonblocking(true).map_err(|source| HostError::BadSocket { source })?;
         Ok(socket)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::{Body, Incoming};
 use isapi_config::{HandlerModule, Resolution, Resource, Selection};
 
@@ -20,9 +20,12 @@ use crate::exchange::{Answered, ConnectionCut, Exchange, Refusal};
 use crate::extension::{self, Waiting};
 use crate::file_body;
 use crate::host::Host;
+use crate::request_host;
 use crate::request_path;
 use crate::static_file::{self, Found};
 
+/// The longest method; those that exist are a third of it.
+const MAX_METHOD: usize = 64;
 const NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, 0, "There is nothing at this address.");
 
 /// The answer to a request, sooner or later.
@@ -59,9 +62,10 @@ pub(crate) fn answer(host: &Arc<Host>, peers: Peers, turn: Turn, request: Reques
         // It came right behind a response that ends the connection.
         return Answer::Ready(Some(Box::new(Err(ConnectionCut))));
     }
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let host_named = request_host::settle(&mut head);
     let exchange = Exchange::new(host, peers, head, turn);
-    let path = match check(host, &exchange.head, &body) {
+    let path = match host_named.and_then(|()| check(host, &exchange.head, &body)) {
         Ok(path) => path,
         Err(refusal) => return exchange.refuse(refusal).into(),
     };
@@ -102,8 +106,14 @@ fn check(host: &Host, head: &http::request::Parts, body: &Incoming) -> Result<Ve
     if uri.query().is_some_and(|query| query.len() > limits.max_query_string) {
         return Err(Refusal::new(StatusCode::NOT_FOUND, 15, "The query is too long."));
     }
-    if !names_its_host(head) {
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, 0, "The request must name its host once.").closing());
+    if head.method == Method::CONNECT {
+        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, 0, "This server is no proxy.").closing());
+    }
+    if head.method.as_str().len() > MAX_METHOD {
+        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, 0, "There is no such method.").closing());
+    }
+    if !is_only_chunked(head) {
+        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, 0, "The transfer coding is not supported.").closing());
     }
     let too_large = |length: u64| length > limits.max_allowed_content_length;
     if body.size_hint().exact().is_some_and(too_large) {
@@ -113,10 +123,10 @@ fn check(host: &Host, head: &http::request::Parts, body: &Incoming) -> Result<Ve
     request_path::decode(uri.path()).ok_or(bad_path)
 }
 
-/// HTTP/1.1 demands exactly one Host (RFC 9112, 3.2); before it, none was needed.
-fn names_its_host(head: &http::request::Parts) -> bool {
-    let hosts = head.headers.get_all(header::HOST).iter().count();
-    hosts == 1 || (hosts == 0 && head.version < Version::HTTP_11)
+/// Whether the body comes as it is or in chunks; any other coding would reach the extension undecoded.
+fn is_only_chunked(head: &http::request::Parts) -> bool {
+    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
+    codings.all(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
 }
 
 /// What exists at a path. Only handlers with a resource type ask, and a local file system answers at once.

@@ -86,6 +86,11 @@ pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Has the client see a reset when the socket is dropped.
     fn reset_on_close(&self) {}
 
+    /// Waits for bytes to read, or for the end, without room for them.
+    fn poll_readable(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
     /// Sends at most `length` bytes of `file` from `position` on.
     fn poll_send_file(
         &mut self,
@@ -105,6 +110,11 @@ impl Socket for TcpStream {
         if let Err(error) = self.set_zero_linger() {
             tracing::debug!("a connection cannot be reset: {error}");
         }
+    }
+
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // What is wrong with it shows when it is read.
+        self.poll_read_ready(cx).map(drop)
     }
 
     #[cfg(target_os = "linux")]
@@ -141,12 +151,14 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Resu
 pub(crate) struct Stream<S: Socket> {
     socket: S,
     link: Arc<Link>,
+    /// Bytes that come before those of the socket.
+    rewound: Bytes,
     linger_limit: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: Socket> Stream<S> {
     pub(crate) fn new(socket: S, link: Arc<Link>) -> Self {
-        Stream { socket, link, linger_limit: None }
+        Stream { socket, link, rewound: Bytes::new(), linger_limit: None }
     }
 
     fn note<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -156,6 +168,16 @@ impl<S: Socket> Stream<S> {
 }
 
 impl<S: Socket> Stream<S> {
+    /// Waits for bytes to read, or for the end.
+    pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.rewound.is_empty() { self.socket.poll_readable(cx) } else { Poll::Ready(()) }
+    }
+
+    /// Gives back bytes that have been read, to be read again.
+    pub(crate) fn rewind(&mut self, bytes: Bytes) {
+        self.rewound = bytes;
+    }
+
     /// Sends the next bytes of the file that the placeholder stands for.
     fn poll_write_file(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
         let mut files = self.link.files().0.lock_anyway();
@@ -223,7 +245,13 @@ impl<S: Socket> AsyncRead for Stream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
-        let result = Pin::new(&mut this.socket).poll_read(cx, buffer);
+        let result = if this.rewound.is_empty() {
+            Pin::new(&mut this.socket).poll_read(cx, buffer)
+        } else {
+            let count = this.rewound.len().min(buffer.remaining());
+            buffer.put_slice(&this.rewound.split_to(count));
+            Poll::Ready(Ok(()))
+        };
         if buffer.filled().len() > before {
             this.link.bytes_came();
         }

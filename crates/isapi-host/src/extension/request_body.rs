@@ -62,13 +62,14 @@ impl BodyLimits {
     }
 
     /// How long the next bytes may be waited for, after `received` bytes that took `waited` to come. Every byte earns
-    /// the time that the least rate gives it.
+    /// the time that the least rate gives it, but no single wait may be longer than the time after which the rate counts:
+    /// a fast beginning must not pay for a long silence.
     fn patience(&self, received: u64, waited: Duration) -> Duration {
         if self.min_rate == 0 {
             return self.idle;
         }
         let earned = Duration::from_millis(received.saturating_mul(1000) / u64::from(self.min_rate));
-        self.idle.min(self.rate_after.saturating_add(earned).saturating_sub(waited))
+        self.idle.min(self.rate_after).min(self.rate_after.saturating_add(earned).saturating_sub(waited))
     }
 }
 
