@@ -48,6 +48,8 @@ def __ExtensionFactory__():
     return Extension()
 """
 
+NEVER_WAITS = 0x7079_0001
+
 GET_SERVER_VARIABLE = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p, c_void_p, POINTER(c_uint32), use_errno=True)
 WRITE_CLIENT = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, POINTER(c_uint32), c_uint32, use_errno=True)
 READ_CLIENT = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, POINTER(c_uint32), use_errno=True)
@@ -198,6 +200,10 @@ class Server:
         return 1
 
     def support(self, connection: int, request: int, buffer: int, size: int, kind: int) -> int:
+        if request == NEVER_WAITS:
+            # The bridge's question to its own server; no other knows it.
+            ctypes.set_errno(87)
+            return 0
         self.calls.append((request, foreign_requests.given(request, buffer, size, kind)))
         if request in self.meanwhile:
             # What another thread does while this one is inside the server.

@@ -81,9 +81,6 @@ def test_idle_connections_disturb_nobody(measured: Measured) -> None:
     assert measured.load.slowest < 2.0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="14 KiB: hyper keeps a buffer of 8 KiB for reading and one for writing"
-)
 def test_idle_connection_costs_little(measured: Measured) -> None:
     print(f"\nan idle connection costs {measured.bytes_each:.0f} bytes")
     assert measured.bytes_each <= LIMIT

@@ -162,16 +162,13 @@ const MAX_ADDED: usize = 4096;
 const CLIENT_GONE: u32 = 64;
 
 impl AccessRecord {
-    /// The record of a request that came at `started`; `None` when nobody wants it.
-    pub(crate) fn new(
-        host: &Arc<Host>,
-        head: Option<&Arc<RequestHead>>,
-        peers: Peers,
-        started: Instant,
-    ) -> Option<Arc<Self>> {
+    /// The record of a request that has just come; `None` when nobody wants it.
+    pub(crate) fn new(host: &Arc<Host>, head: Option<&Arc<RequestHead>>, peers: Peers) -> Option<Arc<Self>> {
         let wanted = host.access_log.is_some() || tracing::enabled!(target: "access", tracing::Level::INFO);
-        let (host, head) = (Arc::clone(host), head.cloned());
-        wanted.then(|| Arc::new(AccessRecord { host, head, peers, started, state: Mutex::default() }))
+        wanted.then(|| {
+            let (host, head) = (Arc::clone(host), head.cloned());
+            Arc::new(AccessRecord { host, head, peers, started: Instant::now(), state: Mutex::default() })
+        })
     }
 
     /// Notes the status that goes to the client.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use http::{Response, StatusCode, header};
+use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
@@ -39,19 +39,18 @@ pub(crate) struct ResponseBody {
 }
 
 impl ResponseBody {
-    /// Puts `source` under the head `parts`, and notes the status.
+    /// Puts `source`, of this length if it is known, under the head `parts`, and notes the status.
     pub(crate) fn respond(
         parts: http::response::Parts,
         source: Source,
-        to_head_request: bool,
+        length: Option<u64>,
         access: Option<Arc<AccessRecord>>,
         turn: Turn,
     ) -> Response<ResponseBody> {
         if let Some(access) = &access {
             access.status(parts.status.as_u16());
         }
-        let bodiless = to_head_request || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let bodiless = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let due = if bodiless { Some(0) } else { length };
         Response::from_parts(parts, ResponseBody { source, access, sent: 0, due, ended: false, _turn: turn })
     }

@@ -87,7 +87,7 @@ impl Connections {
     /// Ends connections that take longer than `timeouts` allow, for ever.
     pub(crate) async fn watch(&self, timeouts: &Timeouts) {
         let shortest = timeouts.header_read.min(timeouts.keep_alive).min(timeouts.send_idle);
-        let tick = (shortest / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        let tick = (shortest / 8).clamp(Duration::from_millis(10), Duration::from_millis(200));
         loop {
             clock::tick();
             self.for_each(|link| link.end_if_overdue(timeouts));

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
@@ -78,7 +77,7 @@ impl Exchange {
     /// The exchange over a request whose head has come.
     pub(crate) fn new(host: &Arc<Host>, peers: Peers, head: http::request::Parts, turn: Turn) -> Self {
         let head = Arc::new(RequestHead(head));
-        let access = AccessRecord::new(host, Some(&head), peers, Instant::now());
+        let access = AccessRecord::new(host, Some(&head), peers);
         Exchange { host: Arc::clone(host), peers, head, access, turn }
     }
 
@@ -87,11 +86,19 @@ impl Exchange {
         self.head.method == Method::HEAD
     }
 
-    /// Answers with a head and what follows it.
-    pub(crate) fn respond(self, mut parts: http::response::Parts, source: Source) -> Response<ResponseBody> {
-        parts.headers.entry(header::SERVER).or_insert(const { HeaderValue::from_static(SERVER_SOFTWARE) });
-        let to_head_request = self.is_to_head();
-        ResponseBody::respond(parts, source, to_head_request, self.access, self.turn)
+    /// Answers with a head and what follows it: so many bytes, if that is known.
+    pub(crate) fn respond(
+        self,
+        mut parts: http::response::Parts,
+        source: Source,
+        length: Option<u64>,
+    ) -> Response<ResponseBody> {
+        // That of an extension has it already.
+        if !parts.headers.contains_key(header::SERVER) {
+            parts.headers.insert(header::SERVER, const { HeaderValue::from_static(SERVER_SOFTWARE) });
+        }
+        let length = if self.is_to_head() { Some(0) } else { length };
+        ResponseBody::respond(parts, source, length, self.access, self.turn)
     }
 
     /// The connection that the request came over.
@@ -118,7 +125,8 @@ impl Exchange {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(page.len()));
         let (mut parts, ()) = Response::new(()).into_parts();
         (parts.status, parts.headers) = (status, headers);
-        self.respond(parts, Source::Page(Full::new(Bytes::from(page))))
+        let length = page.len() as u64;
+        self.respond(parts, Source::Page(Full::new(Bytes::from(page))), Some(length))
     }
 
     /// Sends the client to the same address with a slash behind the path.

@@ -37,7 +37,7 @@ const TIRED: u8 = 1;
 /// It has given them back.
 const RESTING: u8 = 2;
 /// How long a connection is idle before it rests.
-const REST_AFTER: Duration = Duration::from_secs(1);
+const REST_AFTER: Duration = Duration::from_millis(200);
 
 /// See the module.
 #[derive(Default)]

@@ -124,11 +124,10 @@ async fn drain(host: &Arc<Host>, grace: Duration) {
         return;
     }
     for session in SESSIONS.select(|session| Arc::ptr_eq(session.host(), host)) {
-        let age = session.started().elapsed();
         tracing::error!(
             "ISAPI0309 the server stops while {} is unfinished after {:.1} s",
             session.describe(),
-            age.as_secs_f64()
+            session.age().as_secs_f64()
         );
     }
     host.connections.cut();

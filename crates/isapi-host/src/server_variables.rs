@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use http::{HeaderMap, HeaderName, Version, header};
 
@@ -284,6 +284,11 @@ fn folder(path: &Path) -> Vec<u8> {
 fn script_translated(facts: &RequestFacts) -> Vec<u8> {
     let prefix = if cfg!(windows) { r"\\?\" } else { "" };
     [prefix.as_bytes(), &path_bytes(&facts.script_translated())].concat()
+}
+
+/// As [`path_bytes`], without a copy where it is no other.
+pub(crate) fn into_path_bytes(path: PathBuf) -> Vec<u8> {
+    path.into_os_string().into_encoded_bytes()
 }
 
 /// A path as bytes: as it is on Unix, UTF-8 elsewhere.

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::{Body, Incoming};
+use http_body::Body;
+use hyper::body::Incoming;
 use isapi_config::{HandlerModule, Resolution, Resource, Selection};
 
 use crate::access_log::AccessRecord;
@@ -83,14 +83,15 @@ pub(crate) fn answer(host: &Arc<Host>, peers: Peers, turn: Turn, request: Reques
             let Some(library) = library(script_processor.as_deref(), &selection) else {
                 return exchange.refuse(NOT_FOUND).into();
             };
-            extension::answer(exchange, extension::Target { path: &path, resolution, selection, library }, body)
+            let target = extension::Target::new(host, &path, resolution, &selection, library);
+            extension::answer(exchange, target, path, body)
         }
     }
 }
 
 /// Logs a request whose head could not be read, which was answered without us.
 pub(crate) fn log_refused_by_parser(host: &Arc<Host>, peers: Peers, status: u16) {
-    if let Some(access) = AccessRecord::new(host, None, peers, Instant::now()) {
+    if let Some(access) = AccessRecord::new(host, None, peers) {
         access.status(status);
         access.ended(0, true);
     }
@@ -125,8 +126,9 @@ fn check(host: &Host, head: &http::request::Parts, body: &Incoming) -> Result<Ve
 
 /// Whether the body comes as it is or in chunks; any other coding would reach the extension undecoded.
 fn is_only_chunked(head: &http::request::Parts) -> bool {
-    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
-    codings.all(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
+    let codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
+    let mut codings = codings.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    codings.all(|coding| coding.eq_ignore_ascii_case(b"chunked") || coding.eq_ignore_ascii_case(b"identity"))
 }
 
 /// What exists at a path. Only handlers with a resource type ask, and a local file system answers at once.
@@ -161,7 +163,8 @@ async fn send_file(exchange: Exchange, asked: static_file::Asked) -> Answered {
     Ok(match asked.find().await {
         Found::File(file) => {
             let (parts, body) = file_body::send(&file, &exchange.head, exchange.link()).await;
-            exchange.respond(parts, Source::File(body))
+            let length = body.size_hint().exact();
+            exchange.respond(parts, Source::File(body), length)
         }
         Found::FolderWithoutSlash => exchange.add_slash(),
         Found::Nothing => exchange.refuse(NOT_FOUND),

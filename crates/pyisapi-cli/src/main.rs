@@ -23,10 +23,6 @@ use clap::{Parser, Subcommand};
 
 use crate::error::CliError;
 
-/// Small, short-lived pieces of memory are most of what a request costs outside the kernel.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Python and native code behind ISAPI.
 #[derive(Parser)]
 #[command(name = "pyisapi", version, propagate_version = true)]

@@ -23,7 +23,7 @@ use crate::lock::{LockAnyway, wait_anyway};
 use crate::repeated;
 
 /// How often the watch looks.
-const TICK: Duration = Duration::from_millis(1);
+const TICK: Duration = Duration::from_millis(2);
 /// How long a job waits before a thread beyond the number of processors is started for it.
 const PATIENCE: Duration = Duration::from_millis(2);
 /// How many ticks without anything to watch send the watch to sleep.
@@ -34,12 +34,19 @@ pub(super) struct Job {
     pub(super) work: Box<dyn FnOnce() + Send>,
     /// Whose call it is.
     pub(super) pace: Option<Arc<Pace>>,
-    since: Instant,
+    /// When it began to wait for a thread.
+    since: Option<Instant>,
 }
 
 impl Job {
     pub(super) fn new(pace: Option<Arc<Pace>>, work: impl FnOnce() + Send + 'static) -> Self {
-        Job { work: Box::new(work), pace, since: Instant::now() }
+        Job { work: Box::new(work), pace, since: None }
+    }
+}
+
+impl Job {
+    fn waits(self) -> Self {
+        Job { since: Some(Instant::now()), ..self }
     }
 }
 
@@ -134,7 +141,7 @@ impl Crew {
         if state.admitted.len() >= free + self.options.max_queue {
             return Err(Refused);
         }
-        state.admitted.push_back(job);
+        state.admitted.push_back(job.waits());
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let mut state = self.find_thread(state);
         if state.threads == 0 {
@@ -149,7 +156,7 @@ impl Crew {
     /// Queues the continuation of a request.
     pub(super) fn resume(self: &Arc<Self>, job: Job) {
         let mut state = self.state.lock_anyway();
-        state.continued.push_back(job);
+        state.continued.push_back(job.waits());
         self.waiting.fetch_add(1, Ordering::SeqCst);
         drop(self.find_thread(state));
     }
@@ -158,7 +165,7 @@ impl Crew {
     pub(super) fn put_off(self: &Arc<Self>, jobs: VecDeque<Job>) {
         let mut state = self.state.lock_anyway();
         self.waiting.fetch_add(jobs.len(), Ordering::SeqCst);
-        state.admitted.extend(jobs);
+        state.admitted.extend(jobs.into_iter().map(Job::waits));
         drop(self.find_thread(state));
     }
 
@@ -369,7 +376,8 @@ impl State {
 
     /// How long the job that waits longest has waited.
     fn longest_wait(&self) -> Option<Duration> {
-        let oldest = [self.continued.front(), self.admitted.front()].into_iter().flatten().map(|job| job.since).min();
+        let oldest =
+            [self.continued.front(), self.admitted.front()].into_iter().flatten().filter_map(|job| job.since).min();
         oldest.map(|since| since.elapsed())
     }
 }

@@ -22,42 +22,88 @@ use crate::error::HostError;
 use crate::exchange::{Answered, ConnectionCut, Exchange, Refusal};
 use crate::executor::EventLoop;
 use crate::host::Host;
+use crate::place::Place;
 use crate::request_path;
-use crate::server_variables::path_bytes;
+use crate::server_variables::into_path_bytes;
 use crate::site::Answer;
 
-/// Which extension answers, and by which handler.
-pub(crate) struct Target<'a> {
-    /// The decoded path.
-    pub(crate) path: &'a [u8],
-    pub(crate) resolution: Resolution<'a>,
-    pub(crate) selection: Selection<'a>,
-    pub(crate) library: Cow<'a, Path>,
+/// Which extension answers, and what its request's path means to it.
+pub(crate) struct Target {
+    place: Arc<Place>,
+    /// The handler's position in its application.
+    position: usize,
+    /// The handler names the library, which is therefore the same for all its requests.
+    is_named: bool,
+    /// The library, unless it is loaded.
+    library: Option<PathBuf>,
+    script_length: usize,
+    only_extra_path: bool,
+    path_translated: Vec<u8>,
+}
+
+impl Target {
+    /// The target of a request for the decoded `path`, with the path variables of contract 4.2.
+    pub(crate) fn new(
+        host: &Host,
+        path: &[u8],
+        resolution: Resolution<'_>,
+        selection: &Selection<'_>,
+        library: Cow<'_, Path>,
+    ) -> Self {
+        let place = Arc::clone(host.place(resolution.application));
+        let is_named = selection.handler.names_library();
+        let is_loaded = is_named && place.extension(selection.position).get().is_some();
+        let whole = selection.extra_path.is_empty();
+        let only_extra_path = selection.handler.allow_path_info;
+        let translated =
+            if only_extra_path { host.physical_path(selection.extra_path) } else { resolution.physical_path };
+        Target {
+            place,
+            position: selection.position,
+            is_named,
+            library: (!is_loaded).then(|| library.into_owned()),
+            script_length: if whole { path.len() } else { script_length(path, selection) },
+            only_extra_path,
+            path_translated: into_path_bytes(translated),
+        }
+    }
+
+    fn into_facts(self, exchange: &Exchange, path: Vec<u8>) -> RequestFacts {
+        RequestFacts {
+            head: Arc::clone(&exchange.head),
+            url: path,
+            script_length: self.script_length,
+            only_extra_path: self.only_extra_path,
+            path_translated: self.path_translated,
+            content_length: None,
+            place: self.place,
+            peers: exchange.peers,
+        }
+    }
 }
 
 const BUSY: Refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, 2, "The server is too busy. Please try again.");
 const FAILED: Refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, 0, "The application failed to answer.");
 
-/// Answers a request with an extension. One that is loaded is at work when this returns, unless there is a body to
-/// be read first.
-pub(crate) fn answer(exchange: Exchange, target: Target<'_>, body: Incoming) -> Answer {
-    let place = exchange.host.place(target.resolution.application);
-    let loaded = place.extension(target.selection.position).get().cloned();
-    let facts = facts(&exchange, &target);
-    match loaded {
-        Some(extension) if body.is_end_stream() => match start(exchange, extension, facts, RequestBody::empty()) {
-            Ok(waiting) => Answer::Waiting(Box::new(waiting)),
-            Err(refused) => (*refused).into(),
-        },
-        _ => {
-            let position = target.selection.handler.names_library().then_some(target.selection.position);
-            Answer::Later(Box::pin(prepare(exchange, facts, target.library.into_owned(), position, body)))
+/// Answers a request for the decoded `path` with an extension. One that is loaded is at work when this returns, unless
+/// there is a body to be read first.
+pub(crate) fn answer(exchange: Exchange, mut target: Target, path: Vec<u8>, body: Incoming) -> Answer {
+    let (library, position, is_named) = (target.library.take(), target.position, target.is_named);
+    let facts = target.into_facts(&exchange, path);
+    let Some(library) = library else {
+        let extension = facts.place.extension(position).get().cloned().expect("it was loaded when the target was made");
+        if body.is_end_stream() {
+            return match start(exchange, extension, facts, RequestBody::empty()) {
+                Ok(waiting) => Answer::Waiting(Box::new(waiting)),
+                Err(refused) => (*refused).into(),
+            };
         }
-    }
+        return Answer::Later(Box::pin(read_and_start(exchange, extension, facts, body)));
+    };
+    Answer::Later(Box::pin(prepare(exchange, facts, library, is_named.then_some(position), body)))
 }
 
-/// Loads the library and reads the first bytes of the body, then lets the extension answer. The handler at `position`
-/// will find the library loaded.
+/// Loads the library, which the handler at `position` will find loaded, and lets the extension answer.
 async fn prepare(
     exchange: Exchange,
     facts: RequestFacts,
@@ -74,6 +120,17 @@ async fn prepare(
         // Another request may have been faster.
         facts.place.extension(position).get_or_init(|| Arc::clone(&extension));
     }
+    read_and_start(exchange, extension, facts, body).await
+}
+
+/// Reads the first bytes of the body and sets the extension to work.
+async fn read_and_start(
+    exchange: Exchange,
+    extension: Arc<Extension>,
+    facts: RequestFacts,
+    body: Incoming,
+) -> Answered {
+    let host = &exchange.host;
     let limits = BodyLimits::new(host.site.limits().max_allowed_content_length, &host.timeouts);
     let body = match RequestBody::read_ahead(body, limits).await {
         Ok(body) => body,
@@ -179,31 +236,8 @@ fn respond(exchange: Exchange, head: ResponseHead, reader: PipeBody) -> Response
     if let Some(reason) = head.reason {
         parts.extensions.insert(reason);
     }
-    exchange.respond(parts, Source::Pipe(reader))
-}
-
-/// Gathers the facts of a request, with the path variables of contract 4.2.
-fn facts(exchange: &Exchange, target: &Target<'_>) -> RequestFacts {
-    let Target { path, resolution, selection, .. } = target;
-    let host = &exchange.host;
-    let whole = selection.extra_path.is_empty();
-    let script_length = if whole { path.len() } else { script_length(path, selection) };
-    let only_extra_path = selection.handler.allow_path_info;
-    let translated = if only_extra_path {
-        path_bytes(&host.physical_path(selection.extra_path))
-    } else {
-        resolution.physical_path.as_os_str().as_encoded_bytes().to_vec()
-    };
-    RequestFacts {
-        head: Arc::clone(&exchange.head),
-        url: path.to_vec(),
-        script_length,
-        only_extra_path,
-        path_translated: translated,
-        content_length: None,
-        place: Arc::clone(host.place(resolution.application)),
-        peers: exchange.peers,
-    }
+    let length = if let BodyFraming::Length(length) = head.framing { Some(length) } else { None };
+    exchange.respond(parts, Source::Pipe(reader), length)
 }
 
 /// Where the script's name ends in the path as bytes.

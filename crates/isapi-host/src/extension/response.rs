@@ -68,7 +68,7 @@ impl Response {
     /// # Errors
     /// 87 when there was a head before or this one is malformed; otherwise as [`Response::write`].
     pub(crate) fn send_head(&self, status: &[u8], block: &[u8], keep: Option<bool>) -> Result<(), Win32Error> {
-        let (mut head, body_start) = ResponseHead::parse(status, block).map_err(|bad| self.refuse(&bad))?;
+        let (mut head, body_start) = ResponseHead::parse_again(status, block).map_err(|bad| self.refuse(&bad))?;
         head.close |= keep == Some(false);
         self.set_head(head)?;
         if body_start < block.len() {
@@ -81,7 +81,7 @@ impl Response {
     ///
     /// # Errors
     /// 87 when there was one before.
-    pub(crate) fn set_head(&self, head: ResponseHead) -> Result<(), Win32Error> {
+    pub(crate) fn set_head(&self, head: Box<ResponseHead>) -> Result<(), Win32Error> {
         let mut state = self.state.lock_anyway();
         match &state.head {
             Head::Unset(collected) if collected.is_empty() => state.hold(head, self.to_head_request()),
@@ -289,7 +289,7 @@ impl fmt::Display for Failure {
 
 impl State {
     /// Keeps `head` until it has to go out, and sets how body bytes are treated.
-    fn hold(&mut self, mut head: ResponseHead, to_head_request: bool) {
+    fn hold(&mut self, mut head: Box<ResponseHead>, to_head_request: bool) {
         head.close |= self.close;
         self.close = head.close;
         self.framing = match head.framing {
@@ -298,7 +298,7 @@ impl State {
             BodyFraming::Length(length) => Framing::Length(length),
             BodyFraming::OwnChunks => Framing::Chunks(ChunkDecoder::new()),
         };
-        self.head = Head::Held(Box::new(head));
+        self.head = Head::Held(head);
     }
 
     fn hand_over(&mut self, pipe: &Pipe) {
@@ -331,7 +331,7 @@ impl State {
             Beginning::Head(head, start) => (head, start),
             Beginning::Body => (ResponseHead::ok(), 0),
         };
-        self.hold(head, to_head_request);
+        self.hold(Box::new(head), to_head_request);
         Ok(Some(match all {
             Cow::Borrowed(data) => Cow::Borrowed(&data[body_start..]),
             Cow::Owned(mut data) => {
@@ -346,7 +346,7 @@ impl State {
         let Head::Unset(collected) = &mut self.head else { return Ok(Vec::new()) };
         let mut collected = std::mem::take(collected);
         if collected.is_empty() {
-            self.hold(ResponseHead::with_status(status), to_head_request);
+            self.hold(Box::new(ResponseHead::with_status(status)), to_head_request);
             return Ok(collected);
         }
         let (head, body_start, bad) = match recognise(&collected, true) {
@@ -354,7 +354,7 @@ impl State {
             Ok(_) => (ResponseHead::ok(), 0, None),
             Err(bad) => (ResponseHead::ok(), 0, Some(bad)),
         };
-        self.hold(head, to_head_request);
+        self.hold(Box::new(head), to_head_request);
         collected.drain(..body_start);
         bad.map_or(Ok(collected), Err)
     }

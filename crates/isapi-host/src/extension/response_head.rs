@@ -2,11 +2,15 @@
 //!
 //! Three sources: `SEND_RESPONSE_HEADER(_EX)` with status and header block apart, a raw head written by WriteClient
 //! (`HTTP/1.1 200 OK…`), and header lines alone. Headers about the connection's framing are the host's business:
-//! they become [`BodyFraming`] and `close`, and are not passed on.
+//! they become [`BodyFraming`] and `close`, and are not passed on. A head that names no server gets our name.
+
+use std::cell::RefCell;
 
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::ext::ReasonPhrase;
+
+use crate::server_variables::SERVER_SOFTWARE;
 
 /// The header lines that are read without further ado.
 const FEW_HEADERS: usize = 16;
@@ -14,7 +18,7 @@ const FEW_HEADERS: usize = 16;
 const MAX_HEADERS: usize = 256;
 
 /// What an extension said before the body.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ResponseHead {
     pub(crate) status: StatusCode,
     pub(crate) reason: Option<ReasonPhrase>,
@@ -61,6 +65,25 @@ impl ResponseHead {
         head.set_status(status)?;
         let body_start = head.read_headers(block)?;
         Ok((head, body_start))
+    }
+
+    /// As [`ResponseHead::parse`], quicker when this thread was given the same status and block the last time: many
+    /// handlers answer every request with the same head.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn parse_again(status: &[u8], block: &[u8]) -> Result<(Box<Self>, usize), BadHead> {
+        LAST.with_borrow_mut(|last| {
+            if !last.is_of(status, block) {
+                last.expect(status, block);
+                return ResponseHead::parse(status, block).map(|(head, start)| (Box::new(head), start));
+            }
+            if last.parsed.is_none() {
+                last.parsed = Some(ResponseHead::parse(status, block)?);
+            }
+            let (head, start) = last.parsed.as_ref().expect("it has just been parsed");
+            Ok((Box::new(head.clone()), *start))
+        })
     }
 
     /// Reads a raw head `HTTP/1.1 200 OK`, headers, empty line.
@@ -120,6 +143,7 @@ impl ResponseHead {
                     self.add(header, &mut framing)?;
                 }
                 self.frame(&framing)?;
+                self.headers.entry(header::SERVER).or_insert(const { HeaderValue::from_static(SERVER_SOFTWARE) });
                 Ok(Some(length))
             }
             Ok(httparse::Status::Partial) => Ok(None),
@@ -172,6 +196,38 @@ impl ResponseHead {
     /// Whether a response with this head, to a request that was `HEAD` or not, has no body by definition.
     pub(crate) fn is_bodiless(&self, to_head_request: bool) -> bool {
         to_head_request || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+    }
+}
+
+thread_local! {
+    static LAST: RefCell<Last> = const { RefCell::new(Last { text: Vec::new(), status_length: 0, parsed: None }) };
+}
+
+/// The longest head that is remembered, in bytes.
+const MEMORABLE: usize = 1024;
+
+/// The head that a thread was given last.
+struct Last {
+    /// Status and block, one behind the other.
+    text: Vec<u8>,
+    status_length: usize,
+    /// What it means, once it has come twice.
+    parsed: Option<(ResponseHead, usize)>,
+}
+
+impl Last {
+    fn is_of(&self, status: &[u8], block: &[u8]) -> bool {
+        !self.text.is_empty() && self.text.split_at(self.status_length) == (status, block)
+    }
+
+    fn expect(&mut self, status: &[u8], block: &[u8]) {
+        self.text.clear();
+        self.parsed = None;
+        if status.len() + block.len() <= MEMORABLE {
+            self.text.extend_from_slice(status);
+            self.text.extend_from_slice(block);
+            self.status_length = status.len();
+        }
     }
 }
 
@@ -235,7 +291,8 @@ mod tests {
     fn a_block_without_its_empty_line_is_complete() {
         for block in ["A: 1\r\nB: 2", "A: 1\r\nB: 2\r\n", "A: 1\r\nB: 2\r\n\r\n", "A: 1\nB: 2\n\n"] {
             let (head, start) = parse("", block).expect(block);
-            assert_eq!((head.headers.len(), start), (2, block.len()), "{block:?}");
+            let own = head.headers.len() - usize::from(head.headers.contains_key(header::SERVER));
+            assert_eq!((own, start), (2, block.len()), "{block:?}");
         }
         assert_eq!(parse("200 OK", "").expect("valid").1, 0);
         assert_eq!(parse("200 OK", "\r\n").expect("valid").1, 2);

@@ -10,7 +10,7 @@ mod ending;
 mod reading;
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::Duration;
 
 use isapi_abi::fence::fence;
 use isapi_abi::httpext::HSE_STATUS_ERROR;
@@ -29,6 +29,7 @@ use super::response::Response;
 use super::sessions::{SESSIONS, SessionId};
 use super::win32::Win32Error;
 use crate::access_log::AccessRecord;
+use crate::clock;
 use crate::executor::EventLoop;
 use crate::host::{Host, Seat};
 use crate::link::Link;
@@ -49,7 +50,8 @@ pub(crate) struct Session {
     /// Where the connection lives.
     event_loop: Option<Arc<EventLoop>>,
     stage: Mutex<Stage>,
-    started: Instant,
+    /// By the coarse clock.
+    started: u32,
 }
 
 /// What a session is made of.
@@ -83,7 +85,7 @@ impl Session {
                 access: Mutex::new(parts.access),
                 event_loop: parts.event_loop,
                 stage: Mutex::new(Stage::new(parts.seat)),
-                started: Instant::now(),
+                started: clock::now(),
             }
         })
     }
@@ -193,8 +195,8 @@ impl Session {
         self.origin.to_string()
     }
 
-    /// When the session was created.
-    pub(crate) fn started(&self) -> Instant {
-        self.started
+    /// How long ago the session was created, roughly.
+    pub(crate) fn age(&self) -> Duration {
+        Duration::from_millis(clock::now().wrapping_sub(self.started).into())
     }
 }

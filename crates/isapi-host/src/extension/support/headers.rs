@@ -60,6 +60,6 @@ pub(super) unsafe fn redirect(session: &Session, arguments: Arguments) -> Result
     head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(page.len()));
     head.framing = BodyFraming::Length(page.len() as u64);
     let response = session.open_response()?;
-    response.set_head(head)?;
+    response.set_head(Box::new(head))?;
     response.write(page.as_bytes())
 }
