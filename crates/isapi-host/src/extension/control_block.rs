@@ -9,6 +9,7 @@ use std::cell::UnsafeCell;
 use std::ffi::c_char;
 use std::ptr;
 
+use bytes::Bytes;
 use isapi_abi::HCONN;
 use isapi_abi::httpext::{EXTENSION_CONTROL_BLOCK, HSE_VERSION};
 
@@ -43,17 +44,18 @@ pub(crate) struct Outcome {
 
 impl ControlBlock {
     /// The block of the session `id`, whose body begins with `first_bytes`.
-    pub(crate) fn new(id: SessionId, facts: &RequestFacts, first_bytes: &[u8]) -> Self {
+    pub(crate) fn new(id: SessionId, facts: &RequestFacts, first_bytes: &[Bytes]) -> Self {
         let content_type =
             facts.head.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-        let (memory, [method, query, path_info, path_translated, content_type, data]) = lay_out([
+        let texts = [
             facts.head.method.as_str().as_bytes(),
             facts.query().as_bytes(),
             facts.path_info(),
             &facts.path_translated,
             content_type,
-            first_bytes,
-        ]);
+        ];
+        let (memory, [method, query, path_info, path_translated, content_type], data) = lay_out(texts, first_bytes);
+        let available = first_bytes.iter().map(Bytes::len).sum::<usize>();
         let total = facts.content_length.and_then(|length| u32::try_from(length).ok()).unwrap_or(UNKNOWN_LENGTH);
         let block = EXTENSION_CONTROL_BLOCK {
             cbSize: u32::try_from(size_of::<EXTENSION_CONTROL_BLOCK>()).expect("the struct is a few hundred bytes"),
@@ -66,7 +68,7 @@ impl ControlBlock {
             lpszPathInfo: path_info.cast::<c_char>(),
             lpszPathTranslated: path_translated.cast::<c_char>(),
             cbTotalBytes: total,
-            cbAvailable: u32::try_from(first_bytes.len()).expect("reading ahead is bounded"),
+            cbAvailable: u32::try_from(available).expect("reading ahead is bounded"),
             lpbData: data,
             lpszContentType: content_type.cast::<c_char>(),
             GetServerVariable: Some(callbacks::get_server_variable),
@@ -93,17 +95,24 @@ impl ControlBlock {
     }
 }
 
-/// Copies of `texts` one behind the other, each with a NUL behind it, and where each begins.
+/// Copies of `texts` and then of the pieces of `data`, one behind the other, each text and the data with a NUL behind
+/// it, and where each begins.
 ///
 /// The vector is never changed again, so the addresses hold as long as it lives, wherever it is moved.
-fn lay_out<const N: usize>(texts: [&[u8]; N]) -> (Vec<u8>, [*mut u8; N]) {
-    let mut memory = Vec::with_capacity(texts.iter().map(|text| text.len() + 1).sum());
+fn lay_out<const N: usize>(texts: [&[u8]; N], data: &[Bytes]) -> (Vec<u8>, [*mut u8; N], *mut u8) {
+    let of_texts = texts.iter().map(|text| text.len() + 1).sum::<usize>();
+    let of_data = data.iter().map(Bytes::len).sum::<usize>() + 1;
+    let mut memory = Vec::with_capacity(of_texts + of_data);
     let offsets = texts.map(|text| {
         let offset = memory.len();
         memory.extend_from_slice(text);
         memory.push(0);
         offset
     });
+    for piece in data {
+        memory.extend_from_slice(piece);
+    }
+    memory.push(0);
     let start = memory.as_mut_ptr();
-    (memory, offsets.map(|offset| start.wrapping_add(offset)))
+    (memory, offsets.map(|offset| start.wrapping_add(offset)), start.wrapping_add(of_texts))
 }

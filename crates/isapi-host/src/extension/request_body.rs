@@ -5,11 +5,12 @@
 //! meanwhile. The body belongs to the session and is dropped when the session ends, which tells hyper that nobody will
 //! read the rest.
 
+use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
+use bytes::Bytes;
 use bytes::buf::UninitSlice;
-use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::runtime::Handle;
@@ -19,15 +20,17 @@ use super::win32::Win32Error;
 use crate::executor::about_to_block;
 use crate::options::Timeouts;
 
-/// `uploadReadAheadSize`: the most bytes read before the extension is called.
+/// `uploadReadAheadSize`: the most bytes that the control block brings.
 pub(crate) const READ_AHEAD: usize = 49152;
+/// A body of announced length up to this is in memory when the extension is called; ReadClient then never waits.
+const KEPT_READY: u64 = 256 * 1024;
 
 /// A body, partly read.
 pub(crate) struct RequestBody {
     /// What has been read ahead, until the control block has its copy.
-    read_ahead: Bytes,
-    /// Read from the connection, not yet delivered.
-    left_over: Bytes,
+    read_ahead: Vec<Bytes>,
+    /// Read from the connection, not yet delivered; no piece is empty.
+    left_over: VecDeque<Bytes>,
     /// The connection's side; `None` once it has ended.
     incoming: Option<Incoming>,
     /// As announced by the client, or known because all was read ahead.
@@ -98,8 +101,8 @@ impl RequestBody {
     /// No body at all.
     pub(crate) fn empty() -> Self {
         RequestBody {
-            read_ahead: Bytes::new(),
-            left_over: Bytes::new(),
+            read_ahead: Vec::new(),
+            left_over: VecDeque::new(),
             incoming: None,
             length: Some(0),
             received: 0,
@@ -109,7 +112,7 @@ impl RequestBody {
         }
     }
 
-    /// Reads the first bytes of a body: all of it, or at least [`READ_AHEAD`] bytes.
+    /// Reads the first bytes of a body: all of it, or at least [`READ_AHEAD`] bytes of one that is long or of unknown length.
     ///
     /// # Errors
     /// When the body is too large, malformed, slow or broken off.
@@ -120,8 +123,8 @@ impl RequestBody {
         }
         let ended = incoming.is_end_stream();
         let mut body = RequestBody {
-            read_ahead: Bytes::new(),
-            left_over: Bytes::new(),
+            read_ahead: Vec::new(),
+            left_over: VecDeque::new(),
             incoming: (!ended).then_some(incoming),
             length,
             received: 0,
@@ -129,27 +132,37 @@ impl RequestBody {
             failed: None,
             limits,
         };
-        let mut buffer = BytesMut::new();
-        while buffer.len() < READ_AHEAD {
-            match body.next().await? {
-                Some(data) => buffer.extend_from_slice(&data),
-                None => break,
-            }
+        // A body that is short enough comes whole, so that no thread has to wait for it.
+        let wanted = length.filter(|length| *length <= KEPT_READY).map_or(READ_AHEAD as u64, |length| length);
+        while body.received < wanted
+            && let Some(data) = body.next().await?
+        {
+            body.left_over.push_back(data);
         }
-        let mut bytes = buffer.freeze();
-        if bytes.len() > READ_AHEAD {
-            body.left_over = bytes.split_off(READ_AHEAD);
-        }
+        body.split_off_first_bytes();
         if body.incoming.is_none() && body.left_over.is_empty() {
             // A chunked body that fits whole is presented as one of known length (contract 2.2).
-            body.length = Some(bytes.len() as u64);
+            body.length = Some(body.received);
         }
-        body.read_ahead = bytes;
         Ok(body)
     }
 
-    /// The bytes read ahead, for the control block. Once.
-    pub(crate) fn take_first_bytes(&mut self) -> Bytes {
+    /// Moves the first [`READ_AHEAD`] bytes to where the control block will find them.
+    fn split_off_first_bytes(&mut self) {
+        let mut room = READ_AHEAD;
+        while room > 0
+            && let Some(mut data) = self.left_over.pop_front()
+        {
+            if data.len() > room {
+                self.left_over.push_front(data.split_off(room));
+            }
+            room -= data.len();
+            self.read_ahead.push(data);
+        }
+    }
+
+    /// The bytes read ahead, in pieces, for the control block. Once.
+    pub(crate) fn take_first_bytes(&mut self) -> Vec<Bytes> {
         std::mem::take(&mut self.read_ahead)
     }
 
@@ -181,7 +194,7 @@ impl RequestBody {
     pub(crate) async fn wait_for_bytes(&mut self) -> Result<(), Win32Error> {
         while self.left_over.is_empty() {
             match self.next().await? {
-                Some(data) => self.left_over = data,
+                Some(data) => self.left_over.push_back(data),
                 None => break,
             }
         }
@@ -190,9 +203,18 @@ impl RequestBody {
 
     /// Moves bytes that are there to the beginning of `buffer` and says how many; none at the end.
     pub(crate) fn take(&mut self, buffer: &mut [MaybeUninit<u8>]) -> usize {
-        let length = buffer.len().min(self.left_over.len());
-        UninitSlice::uninit(&mut buffer[..length]).copy_from_slice(&self.left_over.split_to(length));
-        length
+        let mut filled = 0;
+        while filled < buffer.len()
+            && let Some(data) = self.left_over.front_mut()
+        {
+            let length = (buffer.len() - filled).min(data.len());
+            UninitSlice::uninit(&mut buffer[filled..filled + length]).copy_from_slice(&data.split_to(length));
+            if data.is_empty() {
+                self.left_over.pop_front();
+            }
+            filled += length;
+        }
+        filled
     }
 
     /// The next data from the connection; `None` is the end. A failure is for good.
