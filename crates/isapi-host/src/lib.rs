@@ -27,6 +27,7 @@ mod exchange;
 mod executor;
 mod extension;
 mod host;
+mod lineage;
 mod link;
 mod listen;
 mod lock;

@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderValue, Response, StatusCode, header};
-use hyper::body::{Body, Incoming};
 use isapi_config::{Resolution, Selection};
 
 use super::library::Extension;
 use super::pipe::{Pipe, PipeBody, Start};
-use super::request_body::{BodyError, BodyLimits, RequestBody};
+use super::request_body::{BodyError, BodyLimits, Entity, RequestBody};
 use super::request_facts::RequestFacts;
 use super::response_head::{BodyFraming, ResponseHead};
 use super::session::{Parts, Session};
@@ -40,12 +39,12 @@ const FAILED: Refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, 0, "The 
 
 /// Answers a request with an extension. One that is loaded is at work when this returns, unless there is a body to
 /// be read first.
-pub(crate) fn answer(exchange: Exchange, target: Target<'_>, body: Incoming) -> Answer {
+pub(crate) fn answer(exchange: Exchange, target: Target<'_>, body: Entity) -> Answer {
     let place = exchange.host.place(target.resolution.application);
     let loaded = place.extension(target.selection.position).get().cloned();
     let facts = facts(&exchange, &target);
     match loaded {
-        Some(extension) if body.is_end_stream() => match start(exchange, extension, facts, RequestBody::empty()) {
+        Some(extension) if body.is_empty() => match start(exchange, extension, facts, RequestBody::empty()) {
             Ok(waiting) => Answer::Waiting(Box::new(waiting)),
             Err(refused) => (*refused).into(),
         },
@@ -63,7 +62,7 @@ async fn prepare(
     facts: RequestFacts,
     library: PathBuf,
     position: Option<usize>,
-    body: Incoming,
+    body: Entity,
 ) -> Answered {
     let host = &exchange.host;
     let extension = match host.extensions.get(&library, &host.executor).await {
@@ -202,6 +201,8 @@ fn facts(exchange: &Exchange, target: &Target<'_>) -> RequestFacts {
         path_translated: translated,
         content_length: None,
         place: Arc::clone(host.place(resolution.application)),
+        handler: selection.position,
+        lineage: exchange.lineage.clone(),
         peers: exchange.peers,
     }
 }

@@ -22,10 +22,30 @@ use crate::options::Timeouts;
 /// `uploadReadAheadSize`: the most bytes read before the extension is called.
 pub(crate) const READ_AHEAD: usize = 49152;
 
+/// Where a request's body comes from.
+pub(crate) enum Entity {
+    /// The network.
+    Client(Incoming),
+    /// The parent of a child request.
+    Parent(RequestBody),
+}
+
+impl Entity {
+    /// Whether there is no body, as far as is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Entity::Client(incoming) => incoming.is_end_stream(),
+            Entity::Parent(body) => body.has_nothing(),
+        }
+    }
+}
+
 /// A body, partly read.
 pub(crate) struct RequestBody {
-    /// What has been read ahead, until the control block has its copy.
+    /// What has been read ahead, of which the control block has a copy; kept for a child request until more is read.
     read_ahead: Bytes,
+    /// Bytes that the extension has been given, those read ahead included once it has asked for more.
+    consumed: u64,
     /// Read from the connection, not yet delivered.
     left_over: Bytes,
     /// The connection's side; `None` once it has ended.
@@ -96,11 +116,19 @@ impl From<BodyError> for Win32Error {
 impl RequestBody {
     /// No body at all.
     pub(crate) fn empty() -> Self {
+        RequestBody::of(Bytes::new())
+    }
+
+    /// A body whose bytes are all here.
+    pub(crate) fn of(mut bytes: Bytes) -> Self {
+        let length = Some(bytes.len() as u64);
+        let left_over = bytes.split_off(bytes.len().min(READ_AHEAD));
         RequestBody {
-            read_ahead: Bytes::new(),
-            left_over: Bytes::new(),
+            read_ahead: bytes,
+            consumed: 0,
+            left_over,
             incoming: None,
-            length: Some(0),
+            length,
             received: 0,
             waited: Duration::ZERO,
             failed: None,
@@ -112,14 +140,26 @@ impl RequestBody {
     ///
     /// # Errors
     /// When the body is too large, malformed, slow or broken off.
-    pub(crate) async fn read_ahead(incoming: Incoming, limits: BodyLimits) -> Result<Self, BodyError> {
+    pub(crate) async fn read_ahead(entity: Entity, limits: BodyLimits) -> Result<Self, BodyError> {
+        let mut body = match entity {
+            Entity::Client(incoming) => RequestBody::coming(incoming, limits)?,
+            Entity::Parent(body) => body,
+        };
+        if body.read_ahead.is_empty() {
+            body.fill().await?;
+        }
+        Ok(body)
+    }
+
+    fn coming(incoming: Incoming, limits: BodyLimits) -> Result<Self, BodyError> {
         let length = incoming.size_hint().exact();
         if length.is_some_and(|length| length > limits.max_length) {
             return Err(BodyError::TooLarge);
         }
         let ended = incoming.is_end_stream();
-        let mut body = RequestBody {
+        Ok(RequestBody {
             read_ahead: Bytes::new(),
+            consumed: 0,
             left_over: Bytes::new(),
             incoming: (!ended).then_some(incoming),
             length,
@@ -127,29 +167,43 @@ impl RequestBody {
             waited: Duration::ZERO,
             failed: None,
             limits,
-        };
-        let mut buffer = BytesMut::new();
+        })
+    }
+
+    async fn fill(&mut self) -> Result<(), BodyError> {
+        let mut buffer = BytesMut::from(std::mem::take(&mut self.left_over));
         while buffer.len() < READ_AHEAD {
-            match body.next().await? {
+            match self.next().await? {
                 Some(data) => buffer.extend_from_slice(&data),
                 None => break,
             }
         }
         let mut bytes = buffer.freeze();
         if bytes.len() > READ_AHEAD {
-            body.left_over = bytes.split_off(READ_AHEAD);
+            self.left_over = bytes.split_off(READ_AHEAD);
         }
-        if body.incoming.is_none() && body.left_over.is_empty() {
+        if self.incoming.is_none() && self.left_over.is_empty() {
             // A chunked body that fits whole is presented as one of known length (contract 2.2).
-            body.length = Some(bytes.len() as u64);
+            self.length = Some(bytes.len() as u64);
         }
-        body.read_ahead = bytes;
-        Ok(body)
+        self.read_ahead = bytes;
+        Ok(())
     }
 
-    /// The bytes read ahead, for the control block. Once.
-    pub(crate) fn take_first_bytes(&mut self) -> Bytes {
-        std::mem::take(&mut self.read_ahead)
+    /// What the extension has not consumed, as the body of a child request. The bytes read ahead are part of it until
+    /// the extension has asked for more: one that only looks at a request need not have looked at them.
+    pub(crate) fn unread(self) -> Self {
+        let length = self.length.map(|length| length.saturating_sub(self.consumed));
+        RequestBody { length, consumed: 0, ..self }
+    }
+
+    fn has_nothing(&self) -> bool {
+        self.read_ahead.is_empty() && self.left_over.is_empty() && self.incoming.is_none() && self.failed.is_none()
+    }
+
+    /// The bytes read ahead, for the control block.
+    pub(crate) fn first_bytes(&self) -> Bytes {
+        self.read_ahead.clone()
     }
 
     /// The length when it is known: announced, or found by reading ahead.
@@ -190,6 +244,7 @@ impl RequestBody {
     /// Moves bytes that are there to the beginning of `buffer` and says how many; none at the end.
     pub(crate) fn take(&mut self, buffer: &mut [MaybeUninit<u8>]) -> usize {
         let length = buffer.len().min(self.left_over.len());
+        self.consumed += std::mem::take(&mut self.read_ahead).len() as u64 + length as u64;
         UninitSlice::uninit(&mut buffer[..length]).copy_from_slice(&self.left_over.split_to(length));
         length
     }

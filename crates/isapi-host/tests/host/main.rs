@@ -4,6 +4,7 @@
 
 mod bodies;
 mod errors;
+mod exec_url;
 mod files;
 mod harness;
 mod lifecycle;
