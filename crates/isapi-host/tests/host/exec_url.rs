@@ -124,7 +124,7 @@ fn a_child_may_have_a_method_headers_and_a_body_of_its_own() {
     let mut client = server.connect();
     let order = ["X-Url: /x?echo", "X-Method: PUT", "X-Headers: X-Mark: new|Content-Length: 99|", "X-Entity: given"];
     let reply = ask(&mut client, "POST", "/?run", &order, b"the client's");
-    assert_eq!(reply.text(), "PUT /x?echo /x [new] length 5 total 5 body 5 534 given");
+    assert_eq!(reply.text(), "PUT /x?echo /x [new] length 5 total 5 body 5 537 given");
     let order =
         ["X-Url: /x?all_raw", "X-Method: PUT", "X-Headers: A: 1|Transfer-Encoding: chunked|", "X-Entity: given"];
     assert_eq!(get(&mut client, "/?run", &order).text(), "A: 1\r\nContent-Length: 5\r\n");
@@ -237,10 +237,14 @@ fn a_child_that_fails_is_a_500_or_breaks_its_parents_response() {
     let reply = get(&mut client, "/?run", &["X-Url: /?breaks"]);
     assert_eq!((reply.status(), reply.text().as_str(), reply.complete), (200, "hello", false));
     assert_eq!(notes(&server, 2), format!("{},0 64: 0 200.0 64", ended_with("500.0")));
-    for first in ["X-First: 0", "X-First: 1"] {
-        begin(&mut server.connect(), "GET", "/?run", &["X-Url: /?hangs_up", first], b"");
+    for (count, first, status) in [(3, "X-First: 0", 0), (4, "X-First: 1", 200)] {
+        let mut client = server.connect();
+        begin(&mut client, "GET", "/?run", &["X-Url: /?hangs_up", first], b"");
+        // Perhaps with a head, perhaps with a reset.
+        let _ = client.reader.read_to_end(&mut Vec::new());
+        let seen = notes(&server, count);
+        assert!(seen.ends_with(&format!(",0 64: 0 {status}.0 64")), "{first} {seen}");
     }
-    assert!(notes(&server, 4).ends_with("64,0 64: 0 0.0 64,0 64: 0 0.0 64") || notes(&server, 4).contains("200.0 64"));
     ends_at_once(server);
 }
 
@@ -298,10 +302,8 @@ fn nothing_else_is_sent_while_a_child_is_at_work() {
     assert_eq!(notes(&server, 2), "waits,0 87 87 87 87 87 87 87 232");
     open_gate(&server);
     assert_eq!(client.reply().text(), "late");
-    assert_eq!(
-        notes(&server, 4),
-        format!("{},child: 1 0,{}", notes(&server, 2).split(",child").next().unwrap_or_default(), ended_with("200.0"))
-    );
+    let seen = notes(&server, 4);
+    assert!(seen.ends_with(&format!(",child: 1 0,{}", ended_with("200.0"))), "{seen}");
     ends_at_once(server);
 }
 
@@ -448,7 +450,7 @@ fn many_at_a_time_get_their_own_answers() {
                     let url = format!("X-Url: /{number}/{turn}?echo");
                     let text = ask(&mut client, "POST", "/?run", &[&url], b"body").text();
                     let expected =
-                        format!("POST /{number}/{turn}?echo /{number}/{turn} [] length 4 total 4 body 4 431 body");
+                        format!("POST /{number}/{turn}?echo /{number}/{turn} [] length 4 total 4 body 4 430 body");
                     assert_eq!(text, expected);
                     assert_eq!(get(&mut client, "/page.txt?run", &[PASS_BY]).text(), "0123456789");
                 }

@@ -292,7 +292,8 @@ static DWORD echo(ECB *ecb)
     size = sizeof encoding;
     if (!ecb->GetServerVariable(ecb->ConnID, "HTTP_TRANSFER_ENCODING", encoding, &size))
         encoding[0] = 0;
-    memcpy(body, ecb->lpbData ? ecb->lpbData : body, ecb->cbAvailable);
+    if (ecb->cbAvailable)
+        memcpy(body, ecb->lpbData, ecb->cbAvailable);
     DWORD count = ecb->cbAvailable;
     for (size = (1 << 20) - count; ecb->ReadClient(ecb->ConnID, body + count, &size) && size; size = (1 << 20) - count)
         count += size;
