@@ -65,7 +65,9 @@ static void note_end(ECB *ecb, DWORD bytes, DWORD error)
 
 static void WINAPI ran(ECB *ecb, void *context, DWORD bytes, DWORD error)
 {
-    note_end(ecb, bytes, error);
+    /* There is room for a few hundred notes only. */
+    if (!number(ecb, "QUIET"))
+        note_end(ecb, bytes, error);
     if (context)
         put(ecb, context);
     done(ecb);
