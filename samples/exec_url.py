@@ -1,9 +1,9 @@
 """Look at every request, and have the server answer those that may pass: ExecURL.
 
-Served as the whole site it stands before the files of ``--root``: ``pyisapi serve exec_url.py --mount
-/=exec_url.py --root static``. Below a prefix it stands before the rest of the site: ``/exec_url/hello/`` is
-answered as ``/hello/`` is. Files that editors leave behind are refused; all else passes, with its method,
-headers and body, and what the server answers goes to the client as it is.
+Served as the whole site, by ``pyisapi serve exec_url.py --root static``, it stands before the files of a
+folder. Below a prefix it stands before the rest of the site: ``/exec_url/hello/`` is answered as ``/hello/``
+is. Files that editors leave behind are refused; all else passes, with its method, headers and body, and what
+the server answers goes to the client as it is.
 """
 
 from __future__ import annotations
