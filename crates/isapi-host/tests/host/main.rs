@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod bodies;
+mod child_ends;
 mod errors;
 mod exec_url;
 mod files;
