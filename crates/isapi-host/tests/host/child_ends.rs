@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use isapi_host::{AccessLogTarget, ExecutorOptions};
 
 use crate::exec_url::{PASS_BY, ask, begin, ended_with, ends_at_once, get, notes, options, server};
-use crate::harness::{Running, folder};
+use crate::harness::{DEADLINE, Reply, Running, folder};
 
 /// What the large child sends.
 const LARGE: usize = 20_000_000;
@@ -47,7 +47,7 @@ fn a_parent_that_ends_first_takes_its_child_with_it() {
     for behaviour in ["/?done_meanwhile", "/?returns_meanwhile"] {
         let server = server();
         let mut client = server.connect();
-        let reply = get(&mut client, behaviour, &["X-Url: /?wait_at_gate"]);
+        let reply = get(&mut client, behaviour, &["X-Url: /?wait_at_gate", "X-Close: 1"]);
         assert_eq!(reply.status(), 500, "{behaviour}");
         assert!(notes(&server, 2).starts_with("waits,0 995: "), "{behaviour} {}", notes(&server, 2));
         open_gate(&server);
@@ -150,19 +150,30 @@ fn a_large_response_goes_no_faster_than_the_client_takes_it() {
     ends_at_once(server);
 }
 
+/// Asks until a parent finds the seat free: the last one may hold it a moment longer than its client waits.
+fn when_there_is_a_seat(ask: impl Fn() -> Reply) -> Reply {
+    let begin = Instant::now();
+    loop {
+        let reply = ask();
+        if reply.status() != 503 {
+            return reply;
+        }
+        assert!(begin.elapsed() < DEADLINE, "the seat was not given back");
+    }
+}
+
 #[test]
-fn children_that_find_no_seat_get_a_503() {
+fn a_child_that_finds_no_seat_gets_a_503() {
     let mut options = options();
     options.max_requests = 1;
     let server = Running::start(options);
-    let mut client = server.connect();
-    for _ in 0..3 {
-        let reply = get(&mut client, "/?run", &["X-Url: /x.hello"]);
-        assert_eq!((reply.status(), reply.header("retry-after")), (503, Some("1")));
-    }
-    assert_eq!(notes(&server, 3), [(); 3].map(|()| ended_with("503.2")).join(","));
+    let reply = get(&mut server.connect(), "/?run", &["X-Url: /x.hello"]);
+    assert_eq!((reply.status(), reply.header("retry-after")), (503, Some("1")));
+    let noted = when_there_is_a_seat(|| server.connect().get_with("notes", "X-Count: 1\r\n"));
+    assert_eq!(noted.text(), ended_with("503.2"));
     // A file needs no seat.
-    assert_eq!(get(&mut client, "/page.txt?run", &[PASS_BY]).text(), "0123456789");
+    let reply = when_there_is_a_seat(|| get(&mut server.connect(), "/page.txt?run", &[PASS_BY]));
+    assert_eq!(reply.text(), "0123456789");
     ends_at_once(server);
 }
 

@@ -182,6 +182,10 @@ static void *write_until_told(void *argument)
     wait_for(&gates_open, 1);
     asked(ecb, HSE_REQ_IS_CONNECTED, &connected, 0, 0);
     int error = put(ecb, "late");
+    if (number(ecb, "CLOSE")) {
+        asked(ecb, HSE_REQ_ABORTIVE_CLOSE, 0, 0, 0);
+        asked(ecb, HSE_REQ_CLOSE_CONNECTION, 0, 0, 0);
+    }
     note("child: %d %d", connected, error);
     done(ecb);
     return 0;
