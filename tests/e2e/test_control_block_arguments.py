@@ -213,9 +213,6 @@ for call in (lambda: ecb.WriteClient(None), lambda: ecb.SendResponseHeaders(None
         ("GetImpersonationToken()", "HSE_REQ_GET_IMPERSONATION_TOKEN"),
         ("GetAnonymousToken(b'/LM/W3SVC/1/ROOT')", "HSE_REQ_GET_ANONYMOUS_TOKEN"),
         ("GetAnonymousToken('/LM/W3SVC/1/ROOT')", "HSE_REQ_GET_UNICODE_ANONYMOUS_TOKEN"),
-        ("ExecURL(None, None, None, None, None, 0x04)", "HSE_REQ_EXEC_URL"),
-        ("ExecURL('/other', 'GET', 'A: b\\r\\n', None, None, 0)", "HSE_REQ_EXEC_URL"),
-        ("GetExecURLStatus()", "HSE_REQ_GET_EXEC_URL_STATUS"),
     ],
 )
 def test_request_that_the_server_lacks_is_error_50(probe: Probe, call: str, name: str) -> None:

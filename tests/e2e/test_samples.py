@@ -94,6 +94,31 @@ def test_redirector_to_a_site_that_does_not_answer_is_a_502(serve: Servers, fold
     server.wait_for_log("http://127.0.0.1:1 does not answer")
 
 
+def test_exec_url_has_the_rest_of_the_site_answer(samples: ServerProcess, folder: Path) -> None:
+    page = (folder / "static" / "index.html").read_bytes()
+    assert samples.get("/exec_url/").body == page
+    assert samples.get("/exec_url/hello/x?y").body == samples.get("/hello/").body
+    assert samples.get("/exec_url/not/there").status == 404
+    assert samples.get("/exec_url/hello/x.bak").status == 403
+    body = b"0123456789" * 20_000
+    response = samples.request("POST", "/exec_url/upload/", body)
+    assert response.text == f"size {len(body)}\nsha256 {hashlib.sha256(body).hexdigest()}\n"
+    # Its own handler is passed by, so nothing answers here.
+    assert samples.get("/exec_url/exec_url/").status == 404
+    samples.wait_for_log("exec_url: /exec_url/not/there was answered with 404.0, error 0")
+
+
+def test_exec_url_as_the_whole_site_stands_before_files(serve: Servers, folder: Path) -> None:
+    server = serve(folder / "exec_url.py", "--root", str(folder / "static"))
+    page = (folder / "static" / "index.html").read_bytes()
+    assert server.get("/").body == page
+    response = server.request("GET", "/index.html", headers={"Range": "bytes=0-14"})
+    assert (response.status, response.body) == (206, page[:15])
+    assert server.get("/none").status == 404
+    assert server.get("/index.html~").status == 403
+    assert server.request("POST", "/index.html", b"body").status == 405
+
+
 def test_thread_pool_works_for_the_time_asked(samples: ServerProcess) -> None:
     assert samples.get("/thread_pool/?seconds=0.05").body.endswith(b" worked for 0.05 s.\n")
 

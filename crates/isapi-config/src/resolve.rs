@@ -77,8 +77,18 @@ impl<'a> Resolution<'a> {
     /// The first handler that takes `method` at this path. `look` says what exists at a physical path and is asked
     /// only for handlers that care.
     pub fn select(&self, method: &str, look: impl Fn(&Path) -> Resource) -> Option<Selection<'a>> {
+        self.select_among(|_| true, method, look)
+    }
+
+    /// As [`Resolution::select`], but of those handlers only that are `wanted`.
+    pub fn select_among(
+        &self,
+        wanted: impl Fn(&Handler) -> bool,
+        method: &str,
+        look: impl Fn(&Path) -> Resource,
+    ) -> Option<Selection<'a>> {
         let handlers = self.application.handlers().iter().enumerate();
-        let handlers = handlers.filter(|(_, handler)| handler.verbs.contains(method));
+        let handlers = handlers.filter(|(_, handler)| handler.verbs.contains(method) && wanted(handler));
         handlers.filter_map(|(position, handler)| self.fit(position, handler)).find(|selection| {
             let wanted = selection.handler.resource_type;
             wanted == ResourceType::Unspecified || fits(wanted, look(&selection.script_physical_path()))
@@ -163,6 +173,15 @@ mod tests {
         let selection = found.select("GET", |_| Resource::Missing).expect("a handler");
         assert_eq!(selection.handler.name, "all");
         assert_eq!((selection.script_path, selection.extra_path), ("/app/s.wsgi/proc", ""));
+    }
+
+    #[test]
+    fn a_handler_that_is_not_wanted_leaves_the_path_to_the_next() {
+        let site = site();
+        let found = site.resolve("/app/s.wsgi");
+        let selection = found.select_among(|handler| handler.name != "script", "GET", |_| Resource::File);
+        assert_eq!(selection.expect("a handler").handler.name, "all");
+        assert!(found.select_among(|_| false, "GET", |_| Resource::File).is_none());
     }
 
     #[test]

@@ -141,6 +141,8 @@ pub(crate) struct AccessRecord {
     peers: Peers,
     started: Instant,
     state: Mutex<Ending>,
+    /// It gets no line: it belongs to a child request, which is a part of another.
+    is_child: bool,
 }
 
 /// How it ended.
@@ -167,8 +169,21 @@ impl AccessRecord {
         let wanted = host.access_log.is_some() || tracing::enabled!(target: "access", tracing::Level::INFO);
         wanted.then(|| {
             let (host, head) = (Arc::clone(host), head.cloned());
-            Arc::new(AccessRecord { host, head, peers, started: Instant::now(), state: Mutex::default() })
+            let (started, state) = (Instant::now(), Mutex::default());
+            Arc::new(AccessRecord { host, head, peers, started, state, is_child: false })
         })
+    }
+
+    /// The record of a child request: it is for whoever passes the response on, and gets no line.
+    pub(crate) fn of_child(host: &Arc<Host>, peers: Peers) -> Arc<Self> {
+        let (host, started, state) = (Arc::clone(host), Instant::now(), Mutex::default());
+        Arc::new(AccessRecord { host, head: None, peers, started, state, is_child: true })
+    }
+
+    /// Status and sub-status so far, and what has been added to the query field since this was last asked.
+    pub(crate) fn take_outcome(&self) -> (u16, u16, Vec<u8>) {
+        let mut state = self.state.lock_anyway();
+        (state.status, state.sub_status, std::mem::take(&mut state.added))
     }
 
     /// Notes the status that goes to the client.
@@ -228,6 +243,9 @@ impl AccessRecord {
 
 impl Drop for AccessRecord {
     fn drop(&mut self) {
+        if self.is_child {
+            return;
+        }
         let ending = std::mem::take(&mut *self.state.lock_anyway());
         let taken = ending.taken.unwrap_or_else(|| self.started.elapsed());
         let milliseconds = u64::try_from(taken.as_millis()).unwrap_or(u64::MAX);

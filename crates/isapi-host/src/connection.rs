@@ -106,22 +106,33 @@ fn refused(error: &hyper::Error, host: &Arc<Host>, peers: Peers) {
 }
 
 /// Held while a request is answered, until its response has been sent or given up.
-pub(crate) struct Turn(Arc<Link>);
+pub(crate) struct Turn {
+    link: Arc<Link>,
+    /// It is a request inside of another, whose turn goes on.
+    is_child: bool,
+}
 
 impl Turn {
     fn begin(link: &Arc<Link>, request: &Request<Incoming>) -> Self {
         link.request_came(!request.body().is_end_stream());
-        Turn(Arc::clone(link))
+        Turn { link: Arc::clone(link), is_child: false }
+    }
+
+    /// The turn of a child request, whose `link` is one inside of its parent's.
+    pub(crate) fn of_child(link: &Arc<Link>) -> Self {
+        Turn { link: Arc::clone(link), is_child: true }
     }
 
     /// The connection.
     pub(crate) fn link(&self) -> &Arc<Link> {
-        &self.0
+        &self.link
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.request_ended();
+        if !self.is_child {
+            self.link.request_ended();
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::body::{ResponseBody, Source};
 use crate::connection::{Peers, Turn};
 use crate::error_page;
 use crate::host::Host;
+use crate::lineage::Lineage;
 use crate::link::Link;
 use crate::server_variables::SERVER_SOFTWARE;
 
@@ -50,6 +51,8 @@ pub(crate) struct Exchange {
     pub(crate) head: Arc<RequestHead>,
     /// The log entry, if one is wanted; written when the last holder lets go of it.
     pub(crate) access: Option<Arc<AccessRecord>>,
+    /// Where a child request comes from; `None` for a request from the network.
+    pub(crate) lineage: Option<Arc<Lineage>>,
     turn: Turn,
 }
 
@@ -78,7 +81,21 @@ impl Exchange {
     pub(crate) fn new(host: &Arc<Host>, peers: Peers, head: http::request::Parts, turn: Turn) -> Self {
         let head = Arc::new(RequestHead(head));
         let access = AccessRecord::new(host, Some(&head), peers);
-        Exchange { host: Arc::clone(host), peers, head, access, turn }
+        Exchange { host: Arc::clone(host), peers, head, access, lineage: None, turn }
+    }
+
+    /// The exchange over a request that an extension makes inside of its own, whose log is `access`.
+    pub(crate) fn of_child(
+        host: &Arc<Host>,
+        peers: Peers,
+        head: http::request::Parts,
+        lineage: Lineage,
+        access: &Arc<AccessRecord>,
+        link: &Arc<Link>,
+    ) -> Self {
+        let (host, access) = (Arc::clone(host), Some(Arc::clone(access)));
+        let (head, lineage) = (Arc::new(RequestHead(head)), Some(Arc::new(lineage)));
+        Exchange { host, peers, head, access, lineage, turn: Turn::of_child(link) }
     }
 
     /// Whether the response has no body because of the request's method.

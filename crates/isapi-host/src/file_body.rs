@@ -28,7 +28,9 @@ pub(crate) async fn send(file: &Path, head: &Parts, link: &Arc<Link>) -> (http::
     *request.headers_mut() = head.headers.clone();
     let Ok(response) = ServeFile::new(file).call(request).await;
     let (parts, body) = response.into_parts();
-    let range = if head.method == Method::HEAD { None } else { sent_range(&parts) };
+    // A child's response goes through its parent's, which takes bytes only.
+    let is_read = head.method == Method::HEAD || link.is_inner();
+    let range = if is_read { None } else { sent_range(&parts) };
     if let Some((position, length, size)) = range
         && let Ok(file) = tokio::fs::File::open(file).await
     {

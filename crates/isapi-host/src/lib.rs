@@ -28,6 +28,7 @@ mod executor;
 mod extension;
 mod file_body;
 mod host;
+mod lineage;
 mod link;
 mod listen;
 mod lock;

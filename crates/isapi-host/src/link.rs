@@ -4,8 +4,8 @@
 //! may outlive it (an extension can still hold a request whose client left long ago); and the list of all
 //! connections, which ends those that take too long. Any thread may look and ask.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ pub(crate) struct Link {
     reset: AtomicBool,
     rest: AtomicU8,
     files: Files,
+    /// For a child request: the link of its parent.
+    outer: Option<Arc<Link>>,
 }
 
 /// What the connection is to do.
@@ -76,6 +78,17 @@ impl Link {
     /// The link of a connection that begins now.
     pub(crate) fn new() -> Self {
         Link { since: AtomicU32::new(clock::now()), ..Link::default() }
+    }
+
+    /// The link of a child request. What is asked of it reaches the connection of `outer` only by whoever passes the
+    /// child's response on: the child may outlive its parent's turn.
+    pub(crate) fn inside(outer: &Arc<Link>) -> Self {
+        Link { outer: Some(Arc::clone(outer)), ..Link::default() }
+    }
+
+    /// Whether it is that of a child request, behind which there is no stream of its own.
+    pub(crate) fn is_inner(&self) -> bool {
+        self.outer.is_some()
     }
 
     /// Closes the connection behind the response in progress, whatever its head said; at once if there is none.
@@ -110,6 +123,11 @@ impl Link {
 
     /// Whether the connection has ended or is about to.
     pub(crate) fn is_gone(&self) -> bool {
+        self.is_cut() || self.outer.as_ref().is_some_and(|outer| outer.is_gone())
+    }
+
+    /// Whether it has been asked here to end at once, or has ended.
+    pub(crate) fn is_cut(&self) -> bool {
         self.state.load(Ordering::Acquire) >= CUT
     }
 

@@ -346,6 +346,8 @@ mod tests {
             path_translated: "/srv/app/café".into(),
             content_length: Some(0),
             place: Place::all(&site()).pop().expect("the application /app comes last"),
+            handler: 0,
+            lineage: None,
             peers: Peers {
                 local: "[::ffff:127.0.0.1]:8080".parse().expect("an address"),
                 remote: "192.0.2.1:5000".parse().expect("an address"),

@@ -8,15 +8,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body;
 use hyper::body::Incoming;
-use isapi_config::{HandlerModule, Resolution, Resource, Selection};
+use isapi_config::{Handler, HandlerModule, Resource, Selection};
 
 use crate::access_log::AccessRecord;
 use crate::body::{ResponseBody, Source};
 use crate::connection::{Peers, Turn};
 use crate::exchange::{Answered, ConnectionCut, Exchange, Refusal};
+use crate::extension::request_body::Entity;
 use crate::extension::{self, Waiting};
 use crate::file_body;
 use crate::host::Host;
@@ -27,6 +28,8 @@ use crate::static_file::{self, Found};
 /// The longest method; those that exist are a third of it.
 const MAX_METHOD: usize = 64;
 const NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, 0, "There is nothing at this address.");
+const ENDLESS: Refusal =
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, 0, "The application went on asking itself for an answer.");
 
 /// The answer to a request, sooner or later.
 pub(crate) enum Answer {
@@ -65,15 +68,35 @@ pub(crate) fn answer(host: &Arc<Host>, peers: Peers, turn: Turn, request: Reques
     let (mut head, body) = request.into_parts();
     let host_named = request_host::settle(&mut head);
     let exchange = Exchange::new(host, peers, head, turn);
-    let path = match host_named.and_then(|()| check(host, &exchange.head, &body)) {
-        Ok(path) => path,
-        Err(refusal) => return exchange.refuse(refusal).into(),
-    };
+    match host_named.and_then(|()| check(host, &exchange.head, &body)) {
+        Ok(path) => hand_over(host, exchange, path, Entity::Client(body)),
+        Err(refusal) => exchange.refuse(refusal).into(),
+    }
+}
+
+/// Answers a request that an extension makes inside of its own. What `check` asks of a client is not asked of it, but
+/// for the limits of an address.
+pub(crate) fn answer_child(host: &Arc<Host>, exchange: Exchange, body: Entity) -> Answer {
+    match check_address(host, &exchange.head.uri) {
+        Ok(path) => hand_over(host, exchange, path, body),
+        Err(refusal) => exchange.refuse(refusal).into(),
+    }
+}
+
+/// Gives a request to the handler of `path`, its decoded path.
+fn hand_over(host: &Arc<Host>, exchange: Exchange, path: Vec<u8>, body: Entity) -> Answer {
     let text = String::from_utf8_lossy(&path);
     let resolution = host.site.resolve(&text);
-    let Some(selection) = resolution.select(exchange.head.method.as_str(), look) else {
-        return no_handler(exchange, &resolution).into();
+    let wanted = |handler: &Handler| exchange.lineage.as_ref().is_none_or(|lineage| lineage.allows(handler));
+    let Some(selection) = resolution.select_among(wanted, exchange.head.method.as_str(), look) else {
+        let takes_get = resolution.select_among(wanted, "GET", look).is_some();
+        return no_handler(exchange, takes_get).into();
     };
+    if let Some(lineage) = &exchange.lineage
+        && !lineage.may_go_on(selection.handler, &exchange.head.uri)
+    {
+        return exchange.refuse(ENDLESS).into();
+    }
     match &selection.handler.module {
         HandlerModule::StaticFile => {
             let asked = static_file::Asked::new(&text, &resolution);
@@ -99,14 +122,7 @@ pub(crate) fn log_refused_by_parser(host: &Arc<Host>, peers: Peers, status: u16)
 
 /// Checks the request's limits and returns its decoded path.
 fn check(host: &Host, head: &http::request::Parts, body: &Incoming) -> Result<Vec<u8>, Refusal> {
-    let limits = host.site.limits();
-    let uri = &head.uri;
-    if uri.path().len() > limits.max_url {
-        return Err(Refusal::new(StatusCode::NOT_FOUND, 14, "The address is too long."));
-    }
-    if uri.query().is_some_and(|query| query.len() > limits.max_query_string) {
-        return Err(Refusal::new(StatusCode::NOT_FOUND, 15, "The query is too long."));
-    }
+    let path = check_address(host, &head.uri)?;
     if head.method == Method::CONNECT {
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, 0, "This server is no proxy.").closing());
     }
@@ -116,9 +132,21 @@ fn check(host: &Host, head: &http::request::Parts, body: &Incoming) -> Result<Ve
     if !is_only_chunked(head) {
         return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, 0, "The transfer coding is not supported.").closing());
     }
-    let too_large = |length: u64| length > limits.max_allowed_content_length;
+    let too_large = |length: u64| length > host.site.limits().max_allowed_content_length;
     if body.size_hint().exact().is_some_and(too_large) {
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, 1, "The request is too large.").closing());
+    }
+    Ok(path)
+}
+
+/// Checks the limits of an address and returns its decoded path.
+fn check_address(host: &Host, uri: &Uri) -> Result<Vec<u8>, Refusal> {
+    let limits = host.site.limits();
+    if uri.path().len() > limits.max_url {
+        return Err(Refusal::new(StatusCode::NOT_FOUND, 14, "The address is too long."));
+    }
+    if uri.query().is_some_and(|query| query.len() > limits.max_query_string) {
+        return Err(Refusal::new(StatusCode::NOT_FOUND, 15, "The query is too long."));
     }
     let bad_path = Refusal::new(StatusCode::BAD_REQUEST, 0, "The address is not valid.").closing();
     request_path::decode(uri.path()).ok_or(bad_path)
@@ -149,8 +177,8 @@ fn library<'a>(script_processor: Option<&'a Path>, selection: &Selection<'_>) ->
 }
 
 /// No handler takes this path with this method; perhaps one takes it with GET.
-fn no_handler(exchange: Exchange, resolution: &Resolution<'_>) -> Response<ResponseBody> {
-    if resolution.select("GET", look).is_none() {
+fn no_handler(exchange: Exchange, takes_get: bool) -> Response<ResponseBody> {
+    if !takes_get {
         return exchange.refuse(Refusal { sub_status: 4, ..NOT_FOUND });
     }
     let mut response =

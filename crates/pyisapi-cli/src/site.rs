@@ -37,17 +37,31 @@ fn application(placed: &Placed, root: Option<&Path>) -> Result<Application, Conf
     let beside = placed.library.parent().unwrap_or(Path::new("/"));
     let folder = if placed.mount.prefix == "/" { root.unwrap_or(beside) } else { beside };
     let module = HandlerModule::Isapi { script_processor: Some(placed.library.clone()) };
-    let handler = Handler::new("Script", "*", "*", module)?;
-    Application::new(placed.mount.prefix.as_str(), vec![VirtualDirectory::new("/", folder)?], vec![handler])
+    let mut handlers = vec![Handler::new("Script", "*", "*", module)?];
+    if placed.mount.prefix == "/" && root.is_some() {
+        // The script takes everything; what it lets the server answer (EXEC_URL) are the files behind it.
+        handlers.push(static_files()?);
+    }
+    let application =
+        Application::new(placed.mount.prefix.as_str(), vec![VirtualDirectory::new("/", folder)?], handlers)?;
+    Ok(application.with_default_documents(default_documents()))
+}
+
+fn static_files() -> Result<Handler, ConfigError> {
+    Handler::new("StaticFile", "*", "GET,HEAD", HandlerModule::StaticFile)
+}
+
+fn default_documents() -> Vec<String> {
+    vec!["index.html".to_owned()]
 }
 
 /// Without a root nothing handles the rest: 404.
 fn files(root: Option<&Path>) -> Result<Application, ConfigError> {
     let handlers = match root {
-        Some(_) => vec![Handler::new("StaticFile", "*", "GET,HEAD", HandlerModule::StaticFile)?],
+        Some(_) => vec![static_files()?],
         None => Vec::new(),
     };
     let folder = root.unwrap_or(Path::new("/"));
     let application = Application::new("/", vec![VirtualDirectory::new("/", folder)?], handlers)?;
-    Ok(application.with_default_documents(vec!["index.html".to_owned()]))
+    Ok(application.with_default_documents(default_documents()))
 }

@@ -50,6 +50,8 @@ pub(crate) struct Operation {
     pub(crate) partial: bool,
     /// Asks the task that works on it to complete it with this error. Dropping it asks the task to give up silently.
     pub(crate) stop: Option<oneshot::Sender<Win32Error>>,
+    /// Nothing else may be sent until its end.
+    pub(crate) owns_response: bool,
 }
 
 /// The name of one accepted operation.
@@ -166,9 +168,11 @@ impl Completions {
         self.sealed = true;
     }
 
-    /// Whether nothing more can be sent: the last send has been accepted, or the session is done.
+    /// Whether nothing more can be sent now: the last send has been accepted, an operation has the response for
+    /// itself, or the session is done.
     pub(crate) fn is_sealed(&self) -> bool {
-        self.sealed || self.closed
+        let owned = self.outstanding.as_ref().is_some_and(|outstanding| outstanding.operation.owns_response);
+        self.sealed || self.closed || owned
     }
 
     /// Ends everything; the caller reports the operation that is aborted by it.

@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderValue, Response, StatusCode, header};
-use hyper::body::{Body, Incoming};
 use isapi_config::{Resolution, Selection};
 
 use super::library::Extension;
 use super::pipe::{Pipe, PipeBody, Start};
-use super::request_body::{BodyError, BodyLimits, RequestBody};
+use super::request_body::{BodyError, BodyLimits, Entity, RequestBody};
 use super::request_facts::RequestFacts;
 use super::response_head::{BodyFraming, ResponseHead};
 use super::session::{Parts, Session};
@@ -77,6 +76,8 @@ impl Target {
             path_translated: self.path_translated,
             content_length: None,
             place: self.place,
+            handler: self.position,
+            lineage: exchange.lineage.clone(),
             peers: exchange.peers,
         }
     }
@@ -87,12 +88,12 @@ const FAILED: Refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, 0, "The 
 
 /// Answers a request for the decoded `path` with an extension. One that is loaded is at work when this returns, unless
 /// there is a body to be read first.
-pub(crate) fn answer(exchange: Exchange, mut target: Target, path: Vec<u8>, body: Incoming) -> Answer {
+pub(crate) fn answer(exchange: Exchange, mut target: Target, path: Vec<u8>, body: Entity) -> Answer {
     let (library, position, is_named) = (target.library.take(), target.position, target.is_named);
     let facts = target.into_facts(&exchange, path);
     let Some(library) = library else {
         let extension = facts.place.extension(position).get().cloned().expect("it was loaded when the target was made");
-        if body.is_end_stream() {
+        if body.is_empty() {
             return match start(exchange, extension, facts, RequestBody::empty()) {
                 Ok(waiting) => Answer::Waiting(Box::new(waiting)),
                 Err(refused) => (*refused).into(),
@@ -109,7 +110,7 @@ async fn prepare(
     facts: RequestFacts,
     library: PathBuf,
     position: Option<usize>,
-    body: Incoming,
+    body: Entity,
 ) -> Answered {
     let host = &exchange.host;
     let extension = match host.extensions.get(&library, &host.executor).await {
@@ -124,12 +125,7 @@ async fn prepare(
 }
 
 /// Reads the first bytes of the body and sets the extension to work.
-async fn read_and_start(
-    exchange: Exchange,
-    extension: Arc<Extension>,
-    facts: RequestFacts,
-    body: Incoming,
-) -> Answered {
+async fn read_and_start(exchange: Exchange, extension: Arc<Extension>, facts: RequestFacts, body: Entity) -> Answered {
     let host = &exchange.host;
     let limits = BodyLimits::new(host.site.limits().max_allowed_content_length, &host.timeouts);
     let body = match RequestBody::read_ahead(body, limits).await {

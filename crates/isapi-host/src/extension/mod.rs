@@ -5,6 +5,7 @@
 //! calls; `sessions` finds the session it means. Unsafe code is in the modules that say so and nowhere else.
 
 mod callbacks;
+mod child;
 mod chunked;
 mod completion;
 mod control_block;
@@ -18,7 +19,7 @@ mod origin;
 pub(crate) mod pipe;
 mod raw;
 pub(crate) mod registry;
-mod request_body;
+pub(crate) mod request_body;
 pub(crate) mod request_facts;
 mod response;
 mod response_head;

@@ -71,6 +71,8 @@ struct State {
     /// Writers that wait for room.
     writers: usize,
     when_taken: Option<WhenTaken>,
+    /// Who wants to know when the client has gone.
+    watcher: Option<Waker>,
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -258,6 +260,16 @@ impl Pipe {
         }
     }
 
+    /// Ready when the reader has gone away; the task of `cx`, one at a time, is woken then.
+    pub(crate) fn poll_gone(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock_anyway();
+        if state.reading == Reading::Gone {
+            return Poll::Ready(());
+        }
+        state.watcher = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     /// Whether the client is there and the response has not been cut.
     pub(crate) fn is_connected(&self) -> bool {
         let state = self.state.lock_anyway();
@@ -270,7 +282,9 @@ impl Pipe {
         state.chunks.clear();
         state.queued = 0;
         let when_taken = state.when_taken.take();
+        let watcher = state.watcher.take();
         self.tell_writers(state);
+        self.wake(watcher);
         if let Some(when_taken) = when_taken {
             when_taken(if satisfied { Ok(()) } else { Err(WriteFailure::ClientGone) });
         }

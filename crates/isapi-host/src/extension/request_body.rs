@@ -25,10 +25,31 @@ pub(crate) const READ_AHEAD: usize = 49152;
 /// A body of announced length up to this is in memory when the extension is called; ReadClient then never waits.
 const KEPT_READY: u64 = 256 * 1024;
 
+/// Where a request's body comes from.
+pub(crate) enum Entity {
+    /// The network.
+    Client(Incoming),
+    /// The parent of a child request.
+    Parent(RequestBody),
+}
+
+impl Entity {
+    /// Whether there is no body, as far as is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Entity::Client(incoming) => incoming.is_end_stream(),
+            Entity::Parent(body) => body.has_nothing(),
+        }
+    }
+}
+
 /// A body, partly read.
 pub(crate) struct RequestBody {
-    /// What has been read ahead, until the control block has its copy.
+    /// What has been read ahead, in pieces, of which the control block has a copy; kept for a child request until more is
+    /// read.
     read_ahead: Vec<Bytes>,
+    /// Bytes that the extension has been given, those read ahead included once it has asked for more.
+    consumed: u64,
     /// Read from the connection, not yet delivered; no piece is empty.
     left_over: VecDeque<Bytes>,
     /// The connection's side; `None` once it has ended.
@@ -100,11 +121,19 @@ impl From<BodyError> for Win32Error {
 impl RequestBody {
     /// No body at all.
     pub(crate) fn empty() -> Self {
+        RequestBody::of(Bytes::new())
+    }
+
+    /// A body whose bytes are all here.
+    pub(crate) fn of(mut bytes: Bytes) -> Self {
+        let length = Some(bytes.len() as u64);
+        let left_over = bytes.split_off(bytes.len().min(READ_AHEAD));
         RequestBody {
-            read_ahead: Vec::new(),
-            left_over: VecDeque::new(),
+            read_ahead: if bytes.is_empty() { Vec::new() } else { vec![bytes] },
+            consumed: 0,
+            left_over: if left_over.is_empty() { VecDeque::new() } else { VecDeque::from([left_over]) },
             incoming: None,
-            length: Some(0),
+            length,
             received: 0,
             waited: Duration::ZERO,
             failed: None,
@@ -116,14 +145,26 @@ impl RequestBody {
     ///
     /// # Errors
     /// When the body is too large, malformed, slow or broken off.
-    pub(crate) async fn read_ahead(incoming: Incoming, limits: BodyLimits) -> Result<Self, BodyError> {
+    pub(crate) async fn read_ahead(entity: Entity, limits: BodyLimits) -> Result<Self, BodyError> {
+        let mut body = match entity {
+            Entity::Client(incoming) => RequestBody::coming(incoming, limits)?,
+            Entity::Parent(body) => body,
+        };
+        if body.read_ahead.is_empty() {
+            body.fill().await?;
+        }
+        Ok(body)
+    }
+
+    fn coming(incoming: Incoming, limits: BodyLimits) -> Result<Self, BodyError> {
         let length = incoming.size_hint().exact();
         if length.is_some_and(|length| length > limits.max_length) {
             return Err(BodyError::TooLarge);
         }
         let ended = incoming.is_end_stream();
-        let mut body = RequestBody {
+        Ok(RequestBody {
             read_ahead: Vec::new(),
+            consumed: 0,
             left_over: VecDeque::new(),
             incoming: (!ended).then_some(incoming),
             length,
@@ -131,20 +172,25 @@ impl RequestBody {
             waited: Duration::ZERO,
             failed: None,
             limits,
-        };
+        })
+    }
+
+    async fn fill(&mut self) -> Result<(), BodyError> {
         // A body that is short enough comes whole, so that no thread has to wait for it.
-        let wanted = length.filter(|length| *length <= KEPT_READY).map_or(READ_AHEAD as u64, |length| length);
-        while body.received < wanted
-            && let Some(data) = body.next().await?
+        let wanted = self.length.filter(|length| *length <= KEPT_READY).unwrap_or(READ_AHEAD as u64);
+        let mut here = self.left_over.iter().map(|data| data.len() as u64).sum::<u64>();
+        while here < wanted
+            && let Some(data) = self.next().await?
         {
-            body.left_over.push_back(data);
+            here += data.len() as u64;
+            self.left_over.push_back(data);
         }
-        body.split_off_first_bytes();
-        if body.incoming.is_none() && body.left_over.is_empty() {
+        self.split_off_first_bytes();
+        if self.incoming.is_none() && self.left_over.is_empty() {
             // A chunked body that fits whole is presented as one of known length (contract 2.2).
-            body.length = Some(body.received);
+            self.length = Some(here);
         }
-        Ok(body)
+        Ok(())
     }
 
     /// Moves the first [`READ_AHEAD`] bytes to where the control block will find them.
@@ -161,9 +207,20 @@ impl RequestBody {
         }
     }
 
-    /// The bytes read ahead, in pieces, for the control block. Once.
-    pub(crate) fn take_first_bytes(&mut self) -> Vec<Bytes> {
-        std::mem::take(&mut self.read_ahead)
+    /// What the extension has not consumed, as the body of a child request. The bytes read ahead are part of it until
+    /// the extension has asked for more: one that only looks at a request need not have looked at them.
+    pub(crate) fn unread(self) -> Self {
+        let length = self.length.map(|length| length.saturating_sub(self.consumed));
+        RequestBody { length, consumed: 0, ..self }
+    }
+
+    fn has_nothing(&self) -> bool {
+        self.read_ahead.is_empty() && self.left_over.is_empty() && self.incoming.is_none() && self.failed.is_none()
+    }
+
+    /// The bytes read ahead, in pieces, for the control block.
+    pub(crate) fn first_bytes(&self) -> Vec<Bytes> {
+        self.read_ahead.clone()
     }
 
     /// The length when it is known: announced, or found by reading ahead.
@@ -203,6 +260,7 @@ impl RequestBody {
 
     /// Moves bytes that are there to the beginning of `buffer` and says how many; none at the end.
     pub(crate) fn take(&mut self, buffer: &mut [MaybeUninit<u8>]) -> usize {
+        self.consumed += std::mem::take(&mut self.read_ahead).iter().map(|data| data.len() as u64).sum::<u64>();
         let mut filled = 0;
         while filled < buffer.len()
             && let Some(data) = self.left_over.front_mut()
@@ -214,6 +272,7 @@ impl RequestBody {
             }
             filled += length;
         }
+        self.consumed += filled as u64;
         filled
     }
 

@@ -8,6 +8,7 @@ use http::{Version, header};
 
 use crate::connection::Peers;
 use crate::exchange::RequestHead;
+use crate::lineage::Lineage;
 use crate::place::Place;
 
 /// The facts of one request. Paths are bytes as the client sent them, percent-decoded unless said otherwise.
@@ -24,6 +25,10 @@ pub(crate) struct RequestFacts {
     pub(crate) content_length: Option<u64>,
     /// Where in the configuration the request landed.
     pub(crate) place: Arc<Place>,
+    /// The position of its handler in its application.
+    pub(crate) handler: usize,
+    /// Where it comes from, if it is a child request.
+    pub(crate) lineage: Option<Arc<Lineage>>,
     pub(crate) peers: Peers,
 }
 

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -215,6 +216,21 @@ impl Response {
     /// Whether this response will close the connection, as far as the extension has said.
     pub(crate) fn closes(&self) -> bool {
         self.state.lock_anyway().close
+    }
+
+    /// Whether there is a head, or something that may become one.
+    pub(crate) fn has_begun(&self) -> bool {
+        !matches!(&self.state.lock_anyway().head, Head::Unset(collected) if collected.is_empty())
+    }
+
+    /// The connection.
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    /// Ready when the client has gone; until then the task of `cx`, one at a time, will be told.
+    pub(crate) fn poll_gone(&self, cx: &Context<'_>) -> Poll<()> {
+        self.pipe.poll_gone(cx)
     }
 
     /// Whether the client is still there.

@@ -112,7 +112,7 @@ impl Sending {
         send_head: impl FnOnce() -> Result<(), Win32Error>,
     ) -> Result<(), Win32Error> {
         session.open_response()?;
-        let ticket = session.begin(Operation { own, partial: true, stop: None })?;
+        let ticket = session.begin(Operation { own, partial: true, ..Operation::default() })?;
         if let Err(error) = send_head() {
             return session.withdraw(ticket, error);
         }

@@ -6,6 +6,7 @@
 //! and no callback is inside it any more: every callback holds the session by an `Arc` while it runs.
 
 mod asynchronous;
+mod child;
 mod ending;
 mod reading;
 
@@ -16,6 +17,7 @@ use isapi_abi::fence::fence;
 use isapi_abi::httpext::HSE_STATUS_ERROR;
 use tokio::runtime::Handle;
 
+pub(crate) use self::child::{ChildStatus, Order};
 use self::ending::Stage;
 use self::reading::BodyPlace;
 use super::completion::Completions;
@@ -45,6 +47,8 @@ pub(crate) struct Session {
     body: Mutex<BodyPlace>,
     response: Response,
     completions: Mutex<Completions>,
+    /// How the last child request ended.
+    child_status: Mutex<Option<ChildStatus>>,
     /// The log entry, written when both the session and the client's side have let go of it.
     access: Mutex<Option<Arc<AccessRecord>>>,
     /// Where the connection lives.
@@ -69,8 +73,8 @@ pub(crate) struct Parts {
 
 impl Session {
     /// Creates a session and enters it in the table.
-    pub(crate) fn enter(mut parts: Parts) -> Arc<Session> {
-        let first_bytes = parts.body.take_first_bytes();
+    pub(crate) fn enter(parts: Parts) -> Arc<Session> {
+        let first_bytes = parts.body.first_bytes();
         SESSIONS.enter(|id| {
             let origin = Arc::new(Origin { extension: parts.extension, facts: parts.facts });
             let send_idle = parts.host.timeouts.send_idle;
@@ -82,6 +86,7 @@ impl Session {
                 origin,
                 body: Mutex::new(BodyPlace::Here(parts.body)),
                 completions: Mutex::default(),
+                child_status: Mutex::default(),
                 access: Mutex::new(parts.access),
                 event_loop: parts.event_loop,
                 stage: Mutex::new(Stage::new(parts.seat)),
@@ -144,7 +149,7 @@ impl Session {
     /// The response, to send more of it.
     ///
     /// # Errors
-    /// 87 when the last send of it has been accepted, or the session is done.
+    /// 87 when the last send of it has been accepted, a child request has it, or the session is done.
     pub(crate) fn open_response(&self) -> Result<&Response, Win32Error> {
         let is_sealed = self.completions.lock_anyway().is_sealed();
         if is_sealed { Err(Win32Error::INVALID_PARAMETER) } else { Ok(&self.response) }
@@ -188,6 +193,11 @@ impl Session {
     /// The host.
     pub(crate) fn host(&self) -> &Arc<Host> {
         &self.host
+    }
+
+    /// What the request is.
+    pub(crate) fn facts(&self) -> &RequestFacts {
+        &self.origin.facts
     }
 
     /// Module, method and URL, for the log.

@@ -17,6 +17,9 @@ impl Win32Error {
     pub(crate) const INVALID_INDEX: Win32Error = Win32Error(code::ERROR_INVALID_INDEX);
     pub(crate) const INVALID_OFFSET: Win32Error = Win32Error(code::WSAEINVAL);
     pub(crate) const INVALID_PARAMETER: Win32Error = Win32Error(code::ERROR_INVALID_PARAMETER);
+    /// Success, where a code is reported either way.
+    pub(crate) const NONE: Win32Error = Win32Error(code::ERROR_SUCCESS);
+    pub(crate) const NO_DATA: Win32Error = Win32Error(code::ERROR_NO_DATA);
     pub(crate) const NOT_FOUND: Win32Error = Win32Error(code::ERROR_NOT_FOUND);
     pub(crate) const NOT_SUPPORTED: Win32Error = Win32Error(code::ERROR_NOT_SUPPORTED);
     pub(crate) const RESET: Win32Error = Win32Error(code::WSAECONNRESET);
@@ -24,6 +27,19 @@ impl Win32Error {
     pub(crate) const TIMEOUT: Win32Error = Win32Error(code::ERROR_TIMEOUT);
     /// Only after a panic on our side of the fence.
     pub(crate) const INTERNAL: Win32Error = Win32Error(code::ERROR_INVALID_FUNCTION);
+}
+
+impl Win32Error {
+    /// The code that a completion reports for this error.
+    pub(crate) fn of_completion(self) -> u32 {
+        match self {
+            // A client that went away has its own code in completions (contract 2.4).
+            Win32Error::RESET => code::ERROR_OPERATION_ABORTED,
+            // The response was ended or cut under the operation.
+            Win32Error::INVALID_PARAMETER => code::ERROR_NETNAME_DELETED,
+            Win32Error(code) => code,
+        }
+    }
 }
 
 impl From<WriteFailure> for Win32Error {

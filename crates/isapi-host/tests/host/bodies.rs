@@ -124,24 +124,24 @@ fn a_body_that_nobody_reads_does_no_harm() {
 #[test]
 fn a_body_that_has_failed_stays_failed() {
     let mut options = ServerOptions::new(
-        site(&probe()).with_limits(RequestLimits { max_allowed_content_length: 100_000, ..RequestLimits::default() }),
+        site(&probe()).with_limits(RequestLimits { max_allowed_content_length: 500_000, ..RequestLimits::default() }),
     );
     options.timeouts = Timeouts { body_idle: Duration::from_millis(50), ..Timeouts::default() };
     let server = Running::start(options);
     let mut client = server.connect();
-    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n");
+    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n");
     client.send(&body(60_000));
     assert_eq!(client.reply().text(), "1460 0 1460", "a client that stops sending");
     assert_eq!(server.get("gone").text(), "1460");
 
     let mut client = server.connect();
-    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n30d40\r\n");
-    client.send(&body(110_000));
+    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n7a121\r\n");
+    client.send(&body(500_001));
     assert_eq!(client.reply().text(), "13 0 13", "a chunked body that is too large");
     assert_eq!(server.get("gone").text(), "13");
 
     let mut client = server.connect();
-    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n");
+    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n");
     client.send(&body(60_000));
     drop(client);
     assert_eq!(server.get("gone").text(), "10054", "a client that goes away");
@@ -166,11 +166,11 @@ fn a_body_that_comes_too_slowly_times_out() {
     options.timeouts = Timeouts { body_min_rate, body_rate_after, ..Timeouts::default() };
     let server = Running::start(options);
     let mut client = server.connect();
-    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n");
+    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n");
     trickle(&mut client);
     assert_eq!(client.reply().status(), 408, "while reading ahead");
     let mut client = server.connect();
-    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n");
+    client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n");
     client.send(&body(60_000));
     trickle(&mut client);
     assert_eq!(client.reply().text(), "1460 0 1460", "in ReadClient");

@@ -3,7 +3,9 @@
 #![cfg(unix)]
 
 mod bodies;
+mod child_ends;
 mod errors;
+mod exec_url;
 mod files;
 mod harness;
 mod lifecycle;

@@ -11,14 +11,11 @@ const ANSWERS: &[(u32, u32)] = &[
     (1043, 0),
     // Nothing is pending.
     (1049, 1168),
-    // Windows' security, TLS, the cache and the modules of IIS; and EXEC_URL, which is to come.
+    // Windows' security, TLS, the cache and the modules of IIS.
     (1002, 50),
     (1007, 50),
     (1011, 50),
     (1015, 50),
-    (1025, 50),
-    (1026, 50),
-    (1027, 50),
     (1038, 50),
     (1040, 50),
     (1041, 50),

@@ -68,7 +68,7 @@ fn a_read_that_waits_for_its_client_occupies_no_thread() {
     let mut options = ServerOptions::new(site(&probe_of("reading")));
     options.executor = ExecutorOptions { max_threads: 1, ..ExecutorOptions::default() };
     let server = Running::start(options);
-    let whole = body(100_000);
+    let whole = body(300_000);
     let mut client = begin(&server, "all", whole.len(), &whole[..60_000]);
     assert_eq!(notes(&server, 0), "", "another request is answered meanwhile");
     client.send(&whole[60_000..]);
@@ -78,7 +78,7 @@ fn a_read_that_waits_for_its_client_occupies_no_thread() {
 #[test]
 fn while_a_read_is_outstanding_no_other_reads_but_writes_go_on() {
     let server = server();
-    let mut client = begin(&server, "both_kinds", 60_000, &body(49_152));
+    let mut client = begin(&server, "both_kinds", 300_000, &body(49_152));
     assert_eq!(notes(&server, 1), "87 87 0");
     client.send(&[7; 100]);
     assert_eq!(client.reply().text(), "written");
@@ -90,7 +90,7 @@ fn of_read_client_and_an_asynchronous_read_one_is_refused() {
     for wait in [0, 1] {
         let server = server();
         let mut client = server.connect();
-        let head = format!("POST /?race HTTP/1.1\r\nHost: x\r\nX-Wait: {wait}\r\nContent-Length: 60000\r\n\r\n");
+        let head = format!("POST /?race HTTP/1.1\r\nHost: x\r\nX-Wait: {wait}\r\nContent-Length: 300000\r\n\r\n");
         client.send(head.as_bytes());
         client.send(&body(49_152));
         // The refused one notes at once, the other when its bytes come.
@@ -107,7 +107,7 @@ fn of_read_client_and_an_asynchronous_read_one_is_refused() {
 fn the_end_of_the_session_aborts_a_read_and_leaves_its_buffer_alone() {
     for behaviour in ["done_at_once", "returned"] {
         let server = server();
-        let mut client = begin(&server, behaviour, 60_000, &body(49_152));
+        let mut client = begin(&server, behaviour, 300_000, &body(49_152));
         assert_eq!(notes(&server, 1), "0 995", "{behaviour}");
         // What comes now must not land in a buffer that has been given back.
         let _ = std::io::Write::write_all(client.reader.get_mut(), &[7; 10_000]);
@@ -120,7 +120,7 @@ fn the_end_of_the_session_aborts_a_read_and_leaves_its_buffer_alone() {
 #[test]
 fn an_unregistered_callback_is_not_called() {
     let server = server();
-    let mut client = begin(&server, "unregistered", 60_000, &body(49_152));
+    let mut client = begin(&server, "unregistered", 300_000, &body(49_152));
     assert_eq!(client.reply().text(), "returned");
     assert_eq!(notes(&server, 0), "");
 }
@@ -128,7 +128,7 @@ fn an_unregistered_callback_is_not_called() {
 #[test]
 fn closing_the_connection_completes_a_read_with_64() {
     let server = server();
-    let mut client = begin(&server, "closed", 60_000, &body(49_152));
+    let mut client = begin(&server, "closed", 300_000, &body(49_152));
     assert_eq!(notes(&server, 1), "0 64");
     assert!(client.is_closed());
     assert_eq!(server.get("touched").text(), "0");
@@ -137,7 +137,7 @@ fn closing_the_connection_completes_a_read_with_64() {
 #[test]
 fn a_client_that_goes_away_aborts_a_read() {
     let server = server();
-    let client = begin(&server, "pending", 60_000, &body(49_152));
+    let client = begin(&server, "pending", 300_000, &body(49_152));
     assert_eq!(notes(&server, 1), "started");
     drop(client);
     assert_eq!(notes(&server, 2), "started,0 995");
@@ -146,7 +146,7 @@ fn a_client_that_goes_away_aborts_a_read() {
 #[test]
 fn a_cancelled_read_completes_with_995_and_loses_nothing() {
     let server = server();
-    let whole = body(100_000);
+    let whole = body(300_000);
     let mut client = begin(&server, "cancelled", whole.len(), &whole[..49_152]);
     let cancelled = notes(&server, 2);
     assert!(cancelled == "1168 0 0,0 995" || cancelled == "0 995,1168 0 0", "{cancelled}");
@@ -156,15 +156,15 @@ fn a_cancelled_read_completes_with_995_and_loses_nothing() {
 
 #[test]
 fn slow_and_oversized_bodies_fail_the_read() {
-    let limits = RequestLimits { max_allowed_content_length: 100_000, ..RequestLimits::default() };
+    let limits = RequestLimits { max_allowed_content_length: 500_000, ..RequestLimits::default() };
     let mut options = ServerOptions::new(site(&probe_of("reading")).with_limits(limits));
     options.timeouts = Timeouts { body_idle: Duration::from_millis(50), ..Timeouts::default() };
     let server = Running::start(options);
-    let mut client = begin(&server, "all", 90_000, &body(60_000));
+    let mut client = begin(&server, "all", 400_000, &body(60_000));
     assert_eq!(client.reply().text(), "error 1460");
     let mut client = server.connect();
     client.send(b"POST /?all HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
-    for _ in 0..3 {
+    for _ in 0..11 {
         client.send(b"c350\r\n");
         client.send(&body(50_000));
         client.send(b"\r\n");
@@ -177,7 +177,7 @@ fn a_server_stops_although_a_module_never_ends_its_read() {
     let mut options = ServerOptions::new(site(&probe_of("reading")));
     options.grace = Duration::from_millis(100);
     let mut server = Running::start(options);
-    let mut client = begin(&server, "never_done", 60_000, &body(49_152));
+    let mut client = begin(&server, "never_done", 300_000, &body(49_152));
     assert_eq!(notes(&server, 0), "");
     let begin = Instant::now();
     server.ask_to_stop();

@@ -65,3 +65,18 @@ fn reads_may_be_overtaken_by_the_end_of_the_session() {
 fn reads_may_be_overtaken_by_the_end_of_the_connection() {
     storm("read", "close");
 }
+
+#[test]
+fn children_may_be_cancelled_at_any_moment() {
+    storm("exec", "cancel");
+}
+
+#[test]
+fn children_may_be_overtaken_by_the_end_of_the_session() {
+    storm("exec", "done");
+}
+
+#[test]
+fn children_may_be_overtaken_by_the_end_of_the_connection() {
+    storm("exec", "close");
+}

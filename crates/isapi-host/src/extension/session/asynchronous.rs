@@ -66,11 +66,7 @@ impl Session {
     pub(crate) fn complete(self: &Arc<Self>, ticket: Ticket, result: Result<u32, Win32Error>) {
         let (bytes, error) = match result {
             Ok(bytes) => (bytes, code::ERROR_SUCCESS),
-            // A client that went away has its own code in completions (contract 2.4).
-            Err(Win32Error::RESET) => (0, code::ERROR_OPERATION_ABORTED),
-            // The response was ended or cut under the operation.
-            Err(Win32Error::INVALID_PARAMETER) => (0, code::ERROR_NETNAME_DELETED),
-            Err(error) => (0, error.0),
+            Err(error) => (0, error.of_completion()),
         };
         let session = Arc::clone(self);
         self.host.executor.resume(move || session.report(ticket, bytes, error));

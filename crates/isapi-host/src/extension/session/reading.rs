@@ -55,7 +55,7 @@ impl Session {
         Ok(())
     }
 
-    fn take_body(&self) -> Result<RequestBody, Win32Error> {
+    pub(super) fn take_body(&self) -> Result<RequestBody, Win32Error> {
         let mut place = match self.body.try_lock() {
             Ok(place) => place,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -71,7 +71,7 @@ impl Session {
         }
     }
 
-    fn bring_body_back(&self, body: RequestBody) {
+    pub(super) fn bring_body_back(&self, body: RequestBody) {
         let mut place = self.body.lock_anyway();
         if matches!(*place, BodyPlace::Away) {
             *place = BodyPlace::Here(body);

@@ -6,6 +6,7 @@
 
 mod completion;
 mod custom_error;
+mod exec_url;
 mod file;
 mod handle;
 mod headers;
@@ -59,6 +60,9 @@ pub(super) unsafe fn serve(session: &Arc<Session>, request: u32, arguments: Argu
             hse::HSE_REQ_MAP_UNICODE_URL_TO_PATH_EX => mapping::map_unicode_ex(session, arguments),
             hse::HSE_REQ_NORMALIZE_URL => mapping::normalise(arguments),
             hse::HSE_REQ_SEND_CUSTOM_ERROR => custom_error::send(session, arguments),
+            hse::HSE_REQ_EXEC_URL => exec_url::run(session, arguments),
+            hse::HSE_REQ_EXEC_UNICODE_URL => exec_url::run_unicode(session, arguments),
+            hse::HSE_REQ_GET_EXEC_URL_STATUS => exec_url::status(session, arguments),
             hse::HSE_REQ_ABORTIVE_CLOSE => state::abortive_close(session),
             hse::HSE_REQ_GET_TRACE_INFO => state::get_trace_info(session, arguments),
             hse::HSE_APPEND_LOG_PARAMETER => log::append(session, arguments),
@@ -96,7 +100,6 @@ fn is_in_contract(request: u32) -> bool {
             | hse::HSE_REQ_REFRESH_ISAPI_ACL
             | hse::HSE_REQ_GET_IMPERSONATION_TOKEN
             | hse::HSE_REQ_GET_CERT_INFO_EX
-            | hse::HSE_REQ_EXEC_UNICODE_URL..=hse::HSE_REQ_GET_EXEC_URL_STATUS
             | hse::HSE_REQ_GET_ANONYMOUS_TOKEN
             | hse::HSE_REQ_GET_CACHE_INVALIDATION_CALLBACK..=hse::HSE_REQ_GET_UNICODE_ANONYMOUS_TOKEN
             | hse::HSE_REQ_GET_TRACE_INFO_EX

@@ -1,5 +1,5 @@
 /* Operations that are given up at any moment, on memory that is gone as soon as the completion says so: whoever uses it
-   later crashes. X-Kind is "send" or "read", X-How "cancel", "done" or "close". */
+   later crashes. X-Kind is "send", "read" or "exec" (the child's entity is the memory), X-How "cancel", "done" or "close". */
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -55,6 +55,12 @@ static int start(ECB *ecb, struct operation *operation, char kind)
     DWORD size = SIZE, type = HSE_IO_ASYNC;
     if (kind == 's')
         return asked(ecb, HSE_REQ_VECTOR_SEND, &send, 0, 0);
+    if (kind == 'e') {
+        /* Every other child gets the body that the client is sending. */
+        HSE_EXEC_URL_ENTITY_INFO entity = {SIZE, operation->memory};
+        HSE_EXEC_URL_INFO info = {"/?child", 0, 0, 0, operation->delay & 4 ? &entity : 0, HSE_EXEC_URL_NO_HEADERS};
+        return asked(ecb, HSE_REQ_EXEC_URL, &info, 0, 0);
+    }
     return asked(ecb, HSE_REQ_ASYNC_READ_CLIENT, operation->memory, &size, &type);
 }
 
@@ -76,6 +82,21 @@ static DWORD storm(ECB *ecb)
     return HSE_STATUS_PENDING;
 }
 
+/* Reads all and writes as much; its end may come at any moment. */
+static DWORD child(ECB *ecb)
+{
+    static char piece[65536];
+    char room[65536];
+    DWORD size = sizeof room;
+    for (int i = 0; i < SIZE / 65536; i++, size = sizeof room)
+        if (!ecb->ReadClient(ecb->ConnID, room, &size))
+            return HSE_STATUS_ERROR;
+    for (int i = 0; i < SIZE / 65536; i++)
+        if (put_bytes(ecb, piece, sizeof piece, HSE_IO_SYNC))
+            return HSE_STATUS_ERROR;
+    return HSE_STATUS_SUCCESS;
+}
+
 /* How many completions there have been, once there are as many as X-Count says. */
 static DWORD count(ECB *ecb)
 {
@@ -84,6 +105,6 @@ static DWORD count(ECB *ecb)
     return answer(ecb, "%lu", atomic_load(&completions));
 }
 
-static const struct behaviour behaviours[] = {{"storm", storm}, {"count", count}};
+static const struct behaviour behaviours[] = {{"storm", storm}, {"child", child}, {"count", count}};
 
 PROBE(behaviours)
