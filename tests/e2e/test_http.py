@@ -290,7 +290,7 @@ None"""
 def test_client_that_stops_in_the_middle_of_its_body_is_an_error(probe: Probe) -> None:
     with probe.server.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.sendall(probe.head("quiet", "ecb.ReadClient()", "POST", 200_000) + b"x" * 60_000)
+        connection.sendall(probe.head("quiet", "ecb.ReadClient()", "POST", 400_000) + b"x" * 60_000)
         run = probe.runs
         # The read-ahead is full, so the handler is waiting for the rest.
         assert probe.outcome("1") == Value("int", "1")

@@ -113,7 +113,7 @@ def test_body_over_the_limit_is_refused(probe: Probe, chunked: bool) -> None:
 def test_client_that_goes_away_within_its_body_is_an_error(probe: Probe) -> None:
     with probe.server.connect() as connection:
         source = IMPORT + "request.body(ecb).read()"
-        connection.sendall(probe.head("quiet", source, "POST", 200_000) + b"x" * 60_000)
+        connection.sendall(probe.head("quiet", source, "POST", 400_000) + b"x" * 60_000)
         run = probe.runs
         # The read-ahead is full, so the handler is waiting for the rest.
         assert probe.value("1") == 1

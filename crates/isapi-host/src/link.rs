@@ -4,7 +4,7 @@
 //! may outlive it (an extension can still hold a request whose client left long ago); and the list of all
 //! connections, which ends those that take too long. Any thread may look and ask.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -51,6 +51,9 @@ pub(crate) struct Link {
     since: AtomicU32,
     /// When a write began to wait for the client; 0 while none does.
     write_since: AtomicU32,
+    /// How long writes of the present response have waited before, in milliseconds, and the bytes that got out.
+    write_waited: AtomicU32,
+    written: AtomicU64,
     /// The last request had a body, of which some may be on its way.
     had_body: AtomicBool,
     /// There has been a request.
@@ -176,6 +179,8 @@ impl Link {
     pub(crate) fn request_came(&self, has_body: bool) {
         self.had_body.store(has_body, Ordering::Relaxed);
         self.served.store(true, Ordering::Relaxed);
+        self.write_waited.store(0, Ordering::Relaxed);
+        self.written.store(0, Ordering::Relaxed);
         self.enter(REQUEST);
     }
 
@@ -197,9 +202,18 @@ impl Link {
     /// A write waits for the client, or no longer.
     pub(crate) fn write_waits(&self, waits: bool) {
         let since = self.write_since.load(Ordering::Relaxed);
-        if waits != (since != 0) {
-            self.write_since.store(if waits { clock::now() } else { 0 }, Ordering::Relaxed);
+        if waits == (since != 0) {
+            return;
         }
+        self.write_since.store(if waits { clock::now() } else { 0 }, Ordering::Relaxed);
+        if !waits {
+            self.write_waited.fetch_add(clock::now().wrapping_sub(since), Ordering::Relaxed);
+        }
+    }
+
+    /// So many bytes have got out.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Whether the last request had a body, of which some may be on its way.
@@ -210,6 +224,16 @@ impl Link {
     /// Whether there has been a request.
     pub(crate) fn has_served(&self) -> bool {
         self.served.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client takes a response at less than the least rate, after the time that it has in any case.
+    fn reads_too_slowly(&self, write_since: u32, timeouts: &Timeouts) -> bool {
+        if timeouts.min_rate == 0 {
+            return false;
+        }
+        let waiting = clock::now().wrapping_sub(write_since).saturating_add(self.write_waited.load(Ordering::Relaxed));
+        let earned = self.written.load(Ordering::Relaxed).saturating_mul(1000) / u64::from(timeouts.min_rate);
+        u128::from(waiting) > timeouts.rate_after.as_millis() + u128::from(earned)
     }
 
     fn tire(&self) {
@@ -223,7 +247,7 @@ impl Link {
         let over = |since: u32, limit: Duration| u128::from(clock::now().wrapping_sub(since)) > limit.as_millis();
         let since = self.since.load(Ordering::Relaxed);
         let write_since = self.write_since.load(Ordering::Relaxed);
-        if write_since != 0 && over(write_since, timeouts.send_idle) {
+        if write_since != 0 && (over(write_since, timeouts.send_idle) || self.reads_too_slowly(write_since, timeouts)) {
             return self.cut();
         }
         match self.phase.load(Ordering::Relaxed) {

@@ -63,10 +63,11 @@ pub struct Timeouts {
     pub keep_alive: Duration,
     /// Without sending anything of a body that is due.
     pub body_idle: Duration,
-    /// The least bytes per second of a body, averaged over the time that is spent waiting for it; 0 is no limit.
-    pub body_min_rate: u32,
-    /// How long a body may be waited for before the rate counts.
-    pub body_rate_after: Duration,
+    /// The least bytes per second of a request's body, and of a response, averaged over the time that is spent waiting for
+    /// the client; 0 is no limit. The minBytesPerSecond of IIS.
+    pub min_rate: u32,
+    /// How long a client may be waited for before the rate counts.
+    pub rate_after: Duration,
     /// Without taking anything of a response.
     pub send_idle: Duration,
 }
@@ -78,8 +79,8 @@ impl Default for Timeouts {
             header_read: Duration::from_secs(30),
             keep_alive: idle,
             body_idle: idle,
-            body_min_rate: 240,
-            body_rate_after: Duration::from_secs(20),
+            min_rate: 240,
+            rate_after: Duration::from_secs(20),
             send_idle: idle,
         }
     }

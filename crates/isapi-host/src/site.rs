@@ -122,10 +122,10 @@ pub(crate) fn log_refused_by_parser(host: &Arc<Host>, peers: Peers, status: u16)
 
 /// Checks the request's limits and returns its decoded path.
 fn check(host: &Host, head: &http::request::Parts, body: &Incoming) -> Result<Vec<u8>, Refusal> {
-    let path = check_address(host, &head.uri)?;
     if head.method == Method::CONNECT {
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, 0, "This server is no proxy.").closing());
     }
+    let path = check_address(host, &head.uri)?;
     if head.method.as_str().len() > MAX_METHOD {
         return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, 0, "There is no such method.").closing());
     }

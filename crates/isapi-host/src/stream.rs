@@ -161,8 +161,11 @@ impl<S: Socket> Stream<S> {
         Stream { socket, link, rewound: Bytes::new(), linger_limit: None }
     }
 
-    fn note<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn note(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.link.write_waits(result.is_pending());
+        if let Poll::Ready(Ok(bytes)) = result {
+            self.link.wrote(bytes);
+        }
         result
     }
 }
@@ -290,9 +293,7 @@ impl<S: Socket> AsyncWrite for Stream<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let result = Pin::new(&mut this.socket).poll_flush(cx);
-        this.note(result)
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

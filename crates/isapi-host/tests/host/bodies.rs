@@ -162,8 +162,8 @@ fn trickle(client: &mut Client) {
 #[test]
 fn a_body_that_comes_too_slowly_times_out() {
     let mut options = ServerOptions::new(site(&probe()));
-    let (body_min_rate, body_rate_after) = (1_000_000, Duration::from_millis(300));
-    options.timeouts = Timeouts { body_min_rate, body_rate_after, ..Timeouts::default() };
+    let (min_rate, rate_after) = (1_000_000, Duration::from_millis(300));
+    options.timeouts = Timeouts { min_rate, rate_after, ..Timeouts::default() };
     let server = Running::start(options);
     let mut client = server.connect();
     client.send(b"POST /?read_on HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n");

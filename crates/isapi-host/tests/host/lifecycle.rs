@@ -209,3 +209,22 @@ fn done_inside_the_callback_brings_no_further_completion() {
     }
     assert_eq!(client.get("visited").text(), "20");
 }
+
+#[test]
+fn a_client_that_reads_too_slowly_is_cut_off() {
+    let mut options = ServerOptions::new(site(&probe()));
+    options.timeouts.min_rate = 1_000_000_000;
+    options.timeouts.rate_after = Duration::from_millis(100);
+    let server = Running::start(options);
+    let mut client = server.connect();
+    client.send(b"GET /?write_until_gone HTTP/1.1\r\nHost: x\r\n\r\n");
+    // A little now and then: that it takes something at all does not save it.
+    let reading = thread::spawn(move || {
+        let mut little = [0; 4096];
+        while std::io::Read::read(client.reader.get_mut(), &mut little).is_ok_and(|count| count > 0) {
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    assert_eq!(server.get("gone").text(), "10054");
+    reading.join().expect("the connection ends");
+}
