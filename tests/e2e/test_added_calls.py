@@ -155,11 +155,11 @@ ecb.CancelIO()
 """
     with probe.server.connect() as connection:
         # The head alone, so that the body is still due. It comes whole when the read has been cancelled.
-        head = probe.head("pending", source, "POST", 60_000)
+        head = probe.head("pending", source, "POST", 300_000)
         connection.sendall(head + b"x" * 49152)
         outcomes = [probe.last(), probe.last()]
         assert (b"", 995) in [outcome.value for outcome in outcomes if isinstance(outcome, Value)]
-        connection.sendall(b"y" * (60_000 - 49152))
+        connection.sendall(b"y" * (300_000 - 49152))
         answer = http.client.HTTPResponse(connection)
         answer.begin()
         data, error = ast.literal_eval(answer.read().decode())
