@@ -1,5 +1,6 @@
 -- What wrk sends, and one line of exact figures for `cargo xtask bench`.
--- Arguments: the method, and how many bytes of body.
+-- Arguments: the method, how many bytes of body, the mean pause of a connection between two requests in
+-- milliseconds, and how many quick requests come before each one whose query is `sleep`; 0 for none of these.
 
 local line = "Hello, world!\n"
 
@@ -8,6 +9,28 @@ function init(arguments)
    wrk.method = arguments[1]
    if size > 0 then
       wrk.body = line:rep(math.ceil(size / #line)):sub(1, size)
+   end
+   pause(tonumber(arguments[3]))
+   sleep_after(tonumber(arguments[4]))
+end
+
+-- Pauses differ, so that the connections do not all ask at the same moment.
+function pause(mean)
+   if mean > 0 then
+      function delay()
+         return math.random(0, 2 * mean)
+      end
+   end
+end
+
+function sleep_after(quick)
+   if quick > 0 then
+      local usual, sleeping = wrk.format(), wrk.format(nil, wrk.path .. "?sleep")
+      local asked = 0
+      function request()
+         asked = (asked + 1) % (quick + 1)
+         return asked == 0 and sleeping or usual
+      end
    end
 end
 

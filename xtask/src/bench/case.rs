@@ -1,7 +1,8 @@
 //! What is asked of the servers, and which of them are asked.
 
 use super::product::Product::{
-    self, Granian, Gunicorn, Native, Nginx, NginxCopying, Pool, Simple, StaticFile, TransmitFile, Waitress,
+    self, Alone, BesideMixed, BesideSleepers, Granian, Gunicorn, Native, Nginx, NginxCopying, Pool, Simple, StaticFile,
+    TransmitFile, Waitress,
 };
 
 /// Every answer is as much of this line, over and over, as its size says (`bench/answer.py`, `bench/load.lua`).
@@ -29,10 +30,12 @@ pub enum Kind {
     Echo,
     /// From a large file.
     File,
+    /// From memory, while others ask the same server for what takes long (`background.rs`).
+    Beside,
 }
 
 /// In the order of the report.
-pub const CASES: [Case; 5] = [
+pub const CASES: [Case; 6] = [
     Case {
         name: "hello",
         title: "Hello, 14 bytes",
@@ -73,6 +76,14 @@ pub const CASES: [Case; 5] = [
         connections: 4,
         products: &[TransmitFile, StaticFile, Nginx, NginxCopying],
     },
+    Case {
+        name: "sleeper",
+        title: "Hello beside handlers that sleep",
+        kind: Kind::Beside,
+        bytes: 14,
+        connections: 16,
+        products: &[Alone, BesideSleepers, BesideMixed],
+    },
 ];
 
 impl Case {
@@ -96,6 +107,13 @@ impl Case {
         if self.kind == Kind::Echo { ("POST", self.bytes) } else { ("GET", 0) }
     }
 
+    /// How long a connection waits on average between an answer and its next request, in milliseconds.
+    ///
+    /// Without it 16 connections keep the server's core busy and wait for each other: a delay would be lost in that.
+    pub fn pause(&self) -> u32 {
+        if self.kind == Kind::Beside { 5 } else { 0 }
+    }
+
     /// The unit of the case's rates.
     pub fn unit(&self) -> &'static str {
         if self.kind == Kind::File { "MB/s" } else { "requests/s" }
@@ -111,7 +129,7 @@ mod tests {
         let names = |only| Case::chosen(only).map(|cases| cases.iter().map(|case| case.name).collect::<Vec<_>>());
         assert_eq!(names(Some("echo")), Ok(vec!["echo"]));
         assert_eq!(names(None).map(|all| all.len()), Ok(CASES.len()));
-        assert_eq!(names(Some("ech")), Err("no such case; there are hello, 10kb, 1mb, echo, file".to_owned()));
+        assert_eq!(names(Some("ech")), Err("no such case; there are hello, 10kb, 1mb, echo, file, sleeper".to_owned()));
     }
 
     #[test]

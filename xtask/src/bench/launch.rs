@@ -14,6 +14,10 @@ use super::product::Product;
 use crate::environment::Environment;
 use crate::process::{Error, command, root, run};
 
+/// One script is measured; the others sleep (`background.rs`).
+const MOUNTS: [&str; 6] =
+    ["--mount", "/=bench/simple.py", "--mount", "/sleep=bench/sleeper.py", "--mount", "/mixed=bench/mixed.py"];
+
 /// What launching needs; the files are made in `work`.
 pub struct Launcher {
     environment: Environment,
@@ -54,6 +58,7 @@ impl Launcher {
                 command.arg(script("transmit.py")).env("BENCH_FILE", self.folder_of_answer(case)?.join("index.html"))
             }
             Product::Native => command.arg(self.native_library()),
+            _ if case.kind == Kind::Beside => command.args(MOUNTS),
             Product::Pool if case.kind == Kind::Echo => command.arg(script("echo_pool.py")),
             Product::Pool => command.arg(script("pool.py")),
             _ if case.kind == Kind::Echo => command.arg(script("echo_simple.py")),

@@ -1,7 +1,7 @@
 //! The load generator: one run of wrk, and its figures as `bench/load.lua` prints them.
 
 use std::collections::HashMap;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::str::FromStr;
 
 use super::CLIENT_CORE;
@@ -25,16 +25,27 @@ pub struct Load {
 /// Asks the server at a port for `seconds`.
 pub fn run(case: &Case, port: u16, seconds: u32) -> Result<Load, Error> {
     let (method, body) = case.request();
-    let mut wrk = Command::new("taskset");
-    wrk.args(["-c", CLIENT_CORE, "wrk", "--latency", "--threads", "1", "--timeout", "30s"]);
-    wrk.args(["--connections", &case.connections.to_string(), "--duration", &format!("{seconds}s")]);
-    wrk.arg("--script").arg(root().join("bench/load.lua")).arg(format!("http://127.0.0.1:{port}/"));
-    let output = wrk.args(["--", method, &body.to_string()]).output()?;
-    let text = String::from_utf8(output.stdout)?;
-    let load: Load =
-        text.parse().map_err(|error| format!("{error}:\n{text}{}", String::from_utf8_lossy(&output.stderr)))?;
+    let mut wrk = wrk(case.connections, seconds, &format!("http://127.0.0.1:{port}/"));
+    wrk.args([method, &body.to_string(), &case.pause().to_string(), "0"]);
+    let load = read(&wrk.output()?)?;
     load.check(case)?;
     Ok(load)
+}
+
+/// A run of wrk on the client's core; the arguments of `bench/load.lua` are still to be added.
+pub fn wrk(connections: u32, seconds: u32, url: &str) -> Command {
+    let mut wrk = Command::new("taskset");
+    wrk.args(["-c", CLIENT_CORE, "wrk", "--latency", "--threads", "1", "--timeout", "30s"]);
+    wrk.args(["--connections", &connections.to_string(), "--duration", &format!("{seconds}s")]);
+    wrk.arg("--script").arg(root().join("bench/load.lua")).args([url, "--"]);
+    wrk
+}
+
+/// The figures of a run that has ended; the error has all that wrk said.
+pub fn read(output: &Output) -> Result<Load, Error> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let said = || format!("{text}{}", String::from_utf8_lossy(&output.stderr));
+    text.parse().map_err(|error| format!("{error}:\n{}", said()).into())
 }
 
 impl Load {

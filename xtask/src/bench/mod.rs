@@ -3,7 +3,9 @@
 //! The server gets one core and the load generator (wrk) another. The servers of a case are measured in turn,
 //! round after round and each round in another order, so that a drift of the machine's speed meets all alike.
 
+mod background;
 mod case;
+mod delay;
 mod launch;
 mod load;
 mod machine;
@@ -24,6 +26,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use self::background::Background;
 use self::case::Case;
 use self::launch::Launcher;
 use self::outcome::Outcome;
@@ -51,7 +54,7 @@ pub struct Options {
     /// One round of one second each, and no report unless --out is given.
     #[arg(long, conflicts_with_all = ["seconds", "rounds"])]
     quick: bool,
-    /// Only one case: hello, 10kb, 1mb, echo or file; and no report unless --out is given.
+    /// Only one case: hello, 10kb, 1mb, echo, file or sleeper; and no report unless --out is given.
     #[arg(long, value_name = "CASE")]
     only: Option<String>,
     /// Write the report here [default: docs/benchmarks, of all cases].
@@ -135,9 +138,14 @@ fn measure(launcher: &Launcher, case: &'static Case, options: &Options) -> Resul
 }
 
 fn sample(server: &Server, case: &Case, seconds: u32) -> Result<Sample, Error> {
+    let beside = Background::start(server.product, server.port, seconds)?;
     let before = count(server)?;
     let load = load::run(case, server.port, seconds).map_err(|error| server.failed(error))?;
-    Ok(Sample::new(case, &load, before, count(server)?))
+    let sample = Sample::new(case, &load, before, count(server)?);
+    if let Some(beside) = beside {
+        beside.end().map_err(|error| server.failed(error))?;
+    }
+    Ok(sample)
 }
 
 fn count(server: &Server) -> Result<Count, Error> {
@@ -145,11 +153,12 @@ fn count(server: &Server) -> Result<Count, Error> {
 }
 
 fn show(case: &Case, product: product::Product, round: usize, sample: &Sample) {
-    let Sample { rate, busy, others, .. } = sample;
+    let Sample { rate, busy, others, latency: [_, p99, _], .. } = sample;
     eprintln!(
-        "{:<5} round {round}: {:<28} {rate:>9.0} {}, {busy:.2} cores, others {others:.2}",
+        "{:<7} round {round}: {:<28} {rate:>9.0} {}, p99 {}, {busy:.2} cores, others {others:.2}",
         case.name,
         product.name(),
-        case.unit()
+        case.unit(),
+        table::duration(*p99)
     );
 }

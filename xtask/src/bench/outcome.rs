@@ -27,9 +27,15 @@ impl Outcome {
         self.ratio(product, other, |sample| sample.cpu)
     }
 
+    /// How much more than another's a figure of the server's is, round by round: what disturbs a round meets both.
+    pub fn difference(&self, product: Product, other: Product, figure: fn(&Sample) -> f64) -> Option<Spread> {
+        let (ours, theirs) = (self.samples(product)?, self.samples(other)?);
+        Some(Spread::of_numbers(ours.iter().zip(theirs).map(|(one, two)| figure(one) - figure(two)).collect()))
+    }
+
     /// Whether the server takes part.
     pub fn has(&self, product: Product) -> bool {
-        self.rows.iter().any(|(found, _)| *found == product)
+        self.samples(product).is_some()
     }
 
     fn ratio(&self, product: Product, other: Product, figure: fn(&Sample) -> f64) -> Option<f64> {
@@ -37,8 +43,11 @@ impl Outcome {
     }
 
     fn median(&self, product: Product, figure: fn(&Sample) -> f64) -> Option<f64> {
-        let (_, samples) = self.rows.iter().find(|(found, _)| *found == product)?;
-        Some(Spread::of(samples, figure).median)
+        Some(Spread::of(self.samples(product)?, figure).median)
+    }
+
+    fn samples(&self, product: Product) -> Option<&[Sample]> {
+        self.rows.iter().find(|(found, _)| *found == product).map(|(_, samples)| samples.as_slice())
     }
 }
 
@@ -53,16 +62,12 @@ pub mod made_up {
     use super::super::case::CASES;
     use super::*;
 
+    pub fn sample(rate: f64) -> Sample {
+        Sample { rate, cpu: 0.5 / rate, busy: 0.5, others: 0.1, latency: [0.0002, 0.0015, 0.25], resident_bytes: 2.5e7 }
+    }
+
     /// The first case with these median rates, each also seen at half and double speed.
     pub fn outcome(rates: &[(Product, f64)]) -> Outcome {
-        let sample = |rate: f64| Sample {
-            rate,
-            cpu: 0.5 / rate,
-            busy: 0.5,
-            others: 0.1,
-            latency: [0.0002, 0.0015, 0.25],
-            resident_bytes: 2.5e7,
-        };
         let rows =
             rates.iter().map(|(product, rate)| (*product, vec![sample(*rate), sample(rate / 2.0), sample(rate * 2.0)]));
         Outcome { case: &CASES[0], rows: rows.collect() }

@@ -14,6 +14,12 @@ pub enum Product {
     Nginx,
     /// Without sendfile: the bytes pass through the process, as they do in all others.
     NginxCopying,
+    /// Three scripts, of which one is measured and the others are left alone.
+    Alone,
+    /// The same, while 8 connections ask for what sleeps a second.
+    BesideSleepers,
+    /// The same, while one asks for what is quick a thousand times and then sleeps a second.
+    BesideMixed,
 }
 
 impl Product {
@@ -30,6 +36,9 @@ impl Product {
             Self::Waitress => "waitress",
             Self::Nginx => "nginx",
             Self::NginxCopying => "nginx, sendfile off",
+            Self::Alone => "pyisapi alone",
+            Self::BesideSleepers => "pyisapi beside 8 sleepers",
+            Self::BesideMixed => "pyisapi beside a mixed one",
         }
     }
 

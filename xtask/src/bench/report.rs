@@ -4,8 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::case::Kind;
 use super::outcome::Outcome;
-use super::{plot, table, targets};
+use super::{delay, plot, table, targets};
 use crate::process::Error;
 
 const BEGIN: &str = "<!-- What follows is written by `cargo xtask bench`; changes are lost. -->\n";
@@ -34,9 +35,12 @@ pub fn text(machine: &str, method: &str, outcomes: &[Outcome]) -> String {
 }
 
 fn case(outcome: &Outcome) -> String {
-    let (title, connections) = (outcome.case.title, outcome.case.connections);
-    let (chart, table) = (chart(outcome), table::markdown(outcome));
-    format!("## {title}\n\n![{title}]({chart})\n\n{connections} connections.\n\n{table}\n")
+    let (title, connections, chart) = (outcome.case.title, outcome.case.connections, chart(outcome));
+    let (note, table) = match outcome.case.kind {
+        Kind::Beside => (delay::note(outcome.case), delay::markdown(outcome)),
+        _ => (String::new(), table::markdown(outcome)),
+    };
+    format!("## {title}\n\n![{title}]({chart})\n\n{connections} connections.{note}\n\n{table}\n")
 }
 
 fn chart(outcome: &Outcome) -> String {

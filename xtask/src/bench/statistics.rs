@@ -71,7 +71,11 @@ pub struct Spread {
 impl Spread {
     /// Of one figure of all samples; not a number when there is none.
     pub fn of(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> Self {
-        let mut numbers: Vec<f64> = samples.iter().map(figure).collect();
+        Self::of_numbers(samples.iter().map(figure).collect())
+    }
+
+    /// Not a number when there is none.
+    pub fn of_numbers(mut numbers: Vec<f64>) -> Self {
         numbers.sort_by(f64::total_cmp);
         let at = |place: usize| numbers.get(place).copied().unwrap_or(f64::NAN);
         let middle = (at(numbers.len().saturating_sub(1) / 2) + at(numbers.len() / 2)) / 2.0;

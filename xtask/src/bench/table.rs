@@ -58,7 +58,7 @@ fn csv_line(outcome: &Outcome, product: Product, round: usize, sample: &Sample) 
     )
 }
 
-fn line(cells: &[String]) -> String {
+pub fn line(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
@@ -66,7 +66,7 @@ fn ratio(outcome: &Outcome, product: Product, other: Product) -> String {
     outcome.rate_ratio(product, other).map_or(String::new(), |ratio| format!("{ratio:.2}"))
 }
 
-fn with_ends(spread: Spread, shown: fn(f64) -> String) -> String {
+pub fn with_ends(spread: Spread, shown: fn(f64) -> String) -> String {
     format!("{} ({} … {})", shown(spread.median), shown(spread.low), shown(spread.high))
 }
 
@@ -78,12 +78,12 @@ pub fn number(value: f64) -> String {
     groups.join("\u{202f}")
 }
 
-/// Seconds in a unit that suits them.
-fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 1e-3 => format!("{:.1} µs", s * 1e6),
-        s if s < 1.0 => format!("{:.2} ms", s * 1e3),
-        s => format!("{s:.2} s"),
+/// Seconds in a unit that suits them; differences may be negative.
+pub fn duration(seconds: f64) -> String {
+    match seconds.abs() {
+        s if s < 1e-3 => format!("{:.1} µs", seconds * 1e6),
+        s if s < 1.0 => format!("{:.2} ms", seconds * 1e3),
+        _ => format!("{seconds:.2} s"),
     }
 }
 
@@ -113,6 +113,14 @@ mod tests {
         assert_eq!(
             ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}568"],
             [0.0, 999.4, 1000.0, 1_234_567.8].map(number)[..]
+        );
+    }
+
+    #[test]
+    fn a_duration_has_the_unit_of_its_size_whatever_its_sign() {
+        assert_eq!(
+            [0.0, -0.0005, 0.002, -0.03, 1.5].map(duration),
+            ["0.0 µs", "-500.0 µs", "2.00 ms", "-30.00 ms", "1.50 s"]
         );
     }
 

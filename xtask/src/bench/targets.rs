@@ -1,5 +1,6 @@
 //! What the project promises about its speed, and whether this run bears it out.
 
+use super::delay;
 use super::outcome::Outcome;
 use super::product::Product::{self, Granian, Gunicorn, Native, Nginx, Pool, Simple, StaticFile, TransmitFile};
 
@@ -27,10 +28,13 @@ const TARGETS: [Target; 9] = [
     target("file", StaticFile, 0.9, Nginx),
 ];
 
-/// A table of all targets, which are about rates; what a request costs stands beside them.
+/// A table of all targets: first those about rates, with what a request costs beside them, then those about delays.
 pub fn table(outcomes: &[Outcome]) -> String {
     let rows: String = TARGETS.iter().map(|target| row(target, outcomes)).collect();
-    format!("| case | server | target | rate | met | CPU per request |\n|---|---|---|---|---|---|\n{rows}")
+    format!(
+        "| case | server | target | found | met | CPU per request |\n|---|---|---|---|---|---|\n{rows}{}",
+        delay::targets(outcomes)
+    )
 }
 
 fn row(target: &Target, outcomes: &[Outcome]) -> String {
