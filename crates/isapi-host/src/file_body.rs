@@ -19,7 +19,7 @@ use tower_http::services::fs::ServeFileSystemResponseBody;
 use tower_service::Service;
 
 use crate::link::Link;
-use crate::stream::Chunk;
+use crate::stream::{Chunk, FileToSend};
 
 /// The head and the body of the answer that sends `file`, or the part of it that the request asks for.
 pub(crate) async fn send(file: &Path, head: &Parts, link: &Arc<Link>) -> (http::response::Parts, FileBody) {
@@ -81,9 +81,10 @@ impl Body for FileBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Chunk>>>> {
         match self.get_mut() {
-            FileBody::Whole(WholeFile { link, file, position, length }) => {
-                Poll::Ready(file.take().map(|file| Ok(Frame::data(link.files().push(file, *position, *length)))))
-            }
+            FileBody::Whole(WholeFile { link, file, position, length }) => Poll::Ready(file.take().map(|file| {
+                let file = FileToSend { file, position: *position, left: *length, when_sent: None };
+                Ok(Frame::data(link.files().push(file)))
+            })),
             FileBody::Read(body) => {
                 let polled = Pin::new(body).poll_frame(cx);
                 polled.map(|next| next.map(|frame| frame.map(|frame| frame.map_data(Chunk::Bytes))))

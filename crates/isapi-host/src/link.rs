@@ -138,6 +138,7 @@ impl Link {
     pub(crate) fn ended(&self) {
         self.raise(GONE);
         drop(self.task.lock_anyway().take());
+        self.files.clear();
     }
 
     fn raise(&self, state: u8) {

@@ -63,21 +63,61 @@ impl Buf for Chunk {
 }
 
 /// The parts of files that are on their way through hyper, in order.
-#[derive(Debug, Default)]
-pub(crate) struct Files(Mutex<VecDeque<Range>>);
+#[derive(Default)]
+pub(crate) struct Files(Mutex<VecDeque<FileToSend>>);
 
-#[derive(Debug)]
-struct Range {
-    file: Arc<File>,
-    position: u64,
-    left: u64,
+/// Told once what became of a file: `true` when the system has taken all of it.
+pub(crate) type WhenSent = Box<dyn FnOnce(bool) + Send>;
+
+/// A part of a file to be sent. Dropped before all of it has been, it says so.
+pub(crate) struct FileToSend {
+    pub(crate) file: Arc<File>,
+    pub(crate) position: u64,
+    /// In bytes; not 0.
+    pub(crate) left: u64,
+    pub(crate) when_sent: Option<WhenSent>,
+}
+
+impl Drop for FileToSend {
+    fn drop(&mut self) {
+        if let Some(when_sent) = self.when_sent.take() {
+            when_sent(self.left == 0);
+        }
+    }
 }
 
 impl Files {
-    /// Announces `length` bytes of `file` from `position` on; the chunk is to be given to hyper next.
-    pub(crate) fn push(&self, file: Arc<File>, position: u64, length: u64) -> Chunk {
-        self.0.lock_anyway().push_back(Range { file, position, left: length });
-        Chunk::File(length)
+    /// Announces a file; the chunk is to be given to hyper next.
+    pub(crate) fn push(&self, file: FileToSend) -> Chunk {
+        let chunk = Chunk::File(file.left);
+        self.0.lock_anyway().push_back(file);
+        chunk
+    }
+
+    /// Forgets all of them, since the connection has ended.
+    pub(crate) fn clear(&self) {
+        // Dropped behind the lock: whoever is told may do a good deal.
+        let forgotten = std::mem::take(&mut *self.0.lock_anyway());
+        drop(forgotten);
+    }
+
+    /// Gives the first to `send`, and ends it when all of it has been sent.
+    fn send_first(&self, send: impl FnOnce(&FileToSend) -> Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let mut files = self.0.lock_anyway();
+        let Some(first) = files.front_mut() else {
+            return Poll::Ready(Err(io::Error::other("a file was announced that is not there")));
+        };
+        let sent = ready!(send(first))?;
+        if sent == 0 {
+            // It is shorter than it was; the client has been promised more.
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        }
+        first.position += sent as u64;
+        first.left -= sent as u64;
+        let finished = if first.left == 0 { files.pop_front() } else { None };
+        drop(files);
+        drop(finished);
+        Poll::Ready(Ok(sent))
     }
 }
 
@@ -183,22 +223,11 @@ impl<S: Socket> Stream<S> {
 
     /// Sends the next bytes of the file that the placeholder stands for.
     fn poll_write_file(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
-        let mut files = self.link.files().0.lock_anyway();
-        let Some(range) = files.front_mut() else {
-            return Poll::Ready(Err(io::Error::other("a file was announced that is not there")));
-        };
-        let length = usize::try_from(range.left).unwrap_or(usize::MAX).min(length);
-        let sent = ready!(self.socket.poll_send_file(cx, &range.file, range.position, length))?;
-        if sent == 0 && length > 0 {
-            // It is shorter than it was; the client has been promised more.
-            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-        }
-        range.position += sent as u64;
-        range.left -= sent as u64;
-        if range.left == 0 {
-            files.pop_front();
-        }
-        Poll::Ready(Ok(sent))
+        let Stream { socket, link, .. } = self;
+        link.files().send_first(|first| {
+            let length = usize::try_from(first.left).unwrap_or(usize::MAX).min(length);
+            socket.poll_send_file(cx, &first.file, first.position, length)
+        })
     }
 
     /// Reads over what the client still sends, until it closes or the time is over. Closing a socket with unread

@@ -155,7 +155,7 @@ fn start(
     facts.content_length = body.length();
     let event_loop = EventLoop::current();
     let pipe = Arc::new(Pipe::new(event_loop.clone()));
-    let reader = PipeBody::new(Arc::clone(&pipe));
+    let reader = PipeBody::new(Arc::clone(&pipe), Arc::clone(exchange.link()));
     let (host, access, link) = (Arc::clone(&exchange.host), exchange.access.clone(), Arc::clone(exchange.link()));
     let session = Session::enter(Parts { host, extension, facts, body, pipe, link, event_loop, access, seat });
     if run(&exchange.host, session) {

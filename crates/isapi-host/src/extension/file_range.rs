@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::session::Session;
 use super::win32::Win32Error;
+use crate::stream::{FileToSend, WhenSent, read_at};
 
 /// A range of a file, from the next byte to read up to its end.
 #[derive(Debug)]
@@ -38,6 +39,12 @@ impl FileRange {
         self.end - self.position
     }
 
+    /// All that is left, to be sent by the system; `when_sent` is told what becomes of it.
+    pub(crate) fn into_file(self, when_sent: WhenSent) -> FileToSend {
+        let left = self.len();
+        FileToSend { file: self.file, position: self.position, left, when_sent: Some(when_sent) }
+    }
+
     /// Reads the next bytes, at least one unless none is left, at most `most`, for `session`.
     ///
     /// # Errors
@@ -60,16 +67,6 @@ impl FileRange {
             }
         }
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, position)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, position)
 }
 
 #[cfg(test)]

@@ -17,8 +17,9 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::response_head::ResponseHead;
 use crate::executor::{EventLoop, about_to_block};
+use crate::link::Link;
 use crate::lock::{LockAnyway, wait_at_most};
-use crate::stream::Chunk;
+use crate::stream::{Chunk, FileToSend};
 
 /// The bytes that may wait for the client before a writer blocks.
 pub(crate) const HIGH_WATER: usize = 64 * 1024;
@@ -61,8 +62,11 @@ pub(crate) enum Start {
 struct State {
     /// The beginning, until it is taken.
     start: Option<Start>,
-    chunks: VecDeque<Bytes>,
+    chunks: VecDeque<Queued>,
+    /// What counts towards [`HIGH_WATER`].
     queued: usize,
+    /// Bytes that wait, those of files included.
+    length: u64,
     end: End,
     reading: Reading,
     /// The reader has been given one more turn to flush before it sees the cut.
@@ -73,6 +77,29 @@ struct State {
     when_taken: Option<WhenTaken>,
     /// Who wants to know when the client has gone.
     watcher: Option<Waker>,
+}
+
+/// What waits for the reader.
+enum Queued {
+    Bytes(Bytes),
+    File(FileToSend),
+}
+
+impl Queued {
+    /// What it counts towards [`HIGH_WATER`]: nothing fits behind a file until it has been taken.
+    fn weight(&self) -> usize {
+        match self {
+            Queued::Bytes(bytes) => bytes.len(),
+            Queued::File(_) => HIGH_WATER + 1,
+        }
+    }
+
+    fn length(&self) -> u64 {
+        match self {
+            Queued::Bytes(bytes) => bytes.len() as u64,
+            Queued::File(file) => file.left,
+        }
+    }
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -109,9 +136,31 @@ impl State {
         if chunk.is_empty() || self.reading != Reading::On {
             return None;
         }
-        self.queued += chunk.len();
+        self.enqueue(Queued::Bytes(chunk))
+    }
+
+    fn enqueue(&mut self, chunk: Queued) -> Option<Waker> {
+        self.queued += chunk.weight();
+        self.length += chunk.length();
         self.chunks.push_back(chunk);
         self.reader.take()
+    }
+
+    /// Takes out the first file and all that waits behind it.
+    fn take_from_first_file(&mut self) -> VecDeque<Queued> {
+        let first = self.chunks.iter().position(|chunk| matches!(chunk, Queued::File(_)));
+        let taken = self.chunks.split_off(first.unwrap_or(self.chunks.len()));
+        for chunk in &taken {
+            self.queued -= chunk.weight();
+            self.length -= chunk.length();
+        }
+        taken
+    }
+
+    /// Takes out what waits. To be dropped without the lock, since a file's end is told to somebody.
+    fn take_queued(&mut self) -> VecDeque<Queued> {
+        (self.queued, self.length) = (0, 0);
+        std::mem::take(&mut self.chunks)
     }
 }
 
@@ -225,6 +274,28 @@ impl Pipe {
         Ok(())
     }
 
+    /// Queues a part of a file. It tells by itself what becomes of it, perhaps before this returns.
+    ///
+    /// # Errors
+    /// When the client has gone or the response has been ended.
+    pub(crate) fn send_file(&self, mut file: FileToSend) -> Result<(), WriteFailure> {
+        let mut state = self.state.lock_anyway();
+        if let Err(failure) = state.check() {
+            file.when_sent = None;
+            return Err(failure);
+        }
+        if state.reading != Reading::On {
+            // It goes into the void, as all else does.
+            drop(state);
+            file.left = 0;
+            return Ok(());
+        }
+        let reader = state.enqueue(Queued::File(file));
+        drop(state);
+        self.wake(reader);
+        Ok(())
+    }
+
     /// Ends the body; what is queued still goes out.
     pub(crate) fn finish(&self) {
         self.end(End::Finished, false);
@@ -247,13 +318,15 @@ impl Pipe {
         } else if end == End::Cut {
             state.end = End::Cut;
         }
-        if drop_queued {
-            state.chunks.clear();
-            state.queued = 0;
-        }
+        let dropped = match (end, drop_queued) {
+            (_, true) => state.take_queued(),
+            (End::Cut, false) => state.take_from_first_file(),
+            (End::Open | End::Finished, false) => VecDeque::new(),
+        };
         let failed = if end == End::Cut { state.when_taken.take() } else { None };
         let reader = state.reader.take();
         self.tell_writers(state);
+        drop(dropped);
         self.wake(reader);
         if let Some(when_taken) = failed {
             when_taken(Err(WriteFailure::Cut));
@@ -279,21 +352,22 @@ impl Pipe {
     fn reader_left(&self, satisfied: bool) {
         let mut state = self.state.lock_anyway();
         state.reading = if satisfied { Reading::Satisfied } else { Reading::Gone };
-        state.chunks.clear();
-        state.queued = 0;
+        let dropped = state.take_queued();
         let when_taken = state.when_taken.take();
         let watcher = state.watcher.take();
         self.tell_writers(state);
+        drop(dropped);
         self.wake(watcher);
         if let Some(when_taken) = when_taken {
             when_taken(if satisfied { Ok(()) } else { Err(WriteFailure::ClientGone) });
         }
     }
 
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Queued>>> {
         let mut state = self.state.lock_anyway();
         if let Some(chunk) = state.chunks.pop_front() {
-            state.queued -= chunk.len();
+            state.queued -= chunk.weight();
+            state.length -= chunk.length();
             let when_taken = if state.queued <= HIGH_WATER { state.when_taken.take() } else { None };
             self.tell_writers(state);
             if let Some(when_taken) = when_taken {
@@ -324,13 +398,15 @@ impl Pipe {
 /// has been satisfied.
 pub(crate) struct PipeBody {
     pipe: Arc<Pipe>,
+    /// Where files are announced.
+    link: Arc<Link>,
     satisfied: bool,
 }
 
 impl PipeBody {
-    /// The one reading end of `pipe`.
-    pub(crate) fn new(pipe: Arc<Pipe>) -> Self {
-        PipeBody { pipe, satisfied: false }
+    /// The one reading end of `pipe`, for the connection of `link`.
+    pub(crate) fn new(pipe: Arc<Pipe>, link: Arc<Link>) -> Self {
+        PipeBody { pipe, link, satisfied: false }
     }
 
     /// Notes that the client gets all that the response can have, so that the end of reading says nothing about it.
@@ -354,7 +430,12 @@ impl Body for PipeBody {
     type Error = io::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Chunk>>>> {
-        self.pipe.poll(cx).map(|next| next.map(|chunk| chunk.map(|bytes| Frame::data(Chunk::Bytes(bytes)))))
+        let this = &*self;
+        let frame = |queued| match queued {
+            Queued::Bytes(bytes) => Frame::data(Chunk::Bytes(bytes)),
+            Queued::File(file) => Frame::data(this.link.files().push(file)),
+        };
+        this.pipe.poll(cx).map(|next| next.map(|queued| queued.map(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -364,7 +445,7 @@ impl Body for PipeBody {
 
     fn size_hint(&self) -> SizeHint {
         let state = self.pipe.state.lock_anyway();
-        if state.end == End::Finished { SizeHint::with_exact(state.queued as u64) } else { SizeHint::default() }
+        if state.end == End::Finished { SizeHint::with_exact(state.length) } else { SizeHint::default() }
     }
 }
 
@@ -391,7 +472,7 @@ mod tests {
     #[test]
     fn a_finished_pipe_knows_its_size() {
         let pipe = Arc::new(Pipe::new(None));
-        let body = PipeBody::new(Arc::clone(&pipe));
+        let body = PipeBody::new(Arc::clone(&pipe), Arc::default());
         assert_eq!(body.size_hint().exact(), None);
         pipe.write(b"hello", LIMIT).expect("open");
         pipe.finish();
@@ -402,7 +483,7 @@ mod tests {
     #[test]
     fn a_dropped_reader_wakes_and_fails_the_writer() {
         let pipe = Arc::new(Pipe::new(None));
-        let body = PipeBody::new(Arc::clone(&pipe));
+        let body = PipeBody::new(Arc::clone(&pipe), Arc::default());
         let writer = thread::spawn(move || write_much(&pipe, LIMIT));
         drop(body);
         assert_eq!(writer.join().expect("no panic"), Err(WriteFailure::ClientGone));
@@ -411,7 +492,7 @@ mod tests {
     #[test]
     fn a_satisfied_reader_wakes_the_writer_and_everything_goes_into_the_void() {
         let pipe = Arc::new(Pipe::new(None));
-        let mut body = PipeBody::new(Arc::clone(&pipe));
+        let mut body = PipeBody::new(Arc::clone(&pipe), Arc::default());
         let writer = thread::spawn(move || write_much(&pipe, LIMIT));
         body.satisfy();
         drop(body);
@@ -421,14 +502,14 @@ mod tests {
     #[test]
     fn a_reader_that_takes_nothing_times_the_writer_out() {
         let pipe = Arc::new(Pipe::new(None));
-        let _body = PipeBody::new(Arc::clone(&pipe));
+        let _body = PipeBody::new(Arc::clone(&pipe), Arc::default());
         assert_eq!(write_much(&pipe, Duration::from_millis(10)), Err(WriteFailure::TimedOut));
     }
 
     #[tokio::test]
     async fn a_cut_pipe_delivers_what_it_has_and_then_fails() {
         let pipe = Arc::new(Pipe::new(None));
-        let mut body = PipeBody::new(Arc::clone(&pipe));
+        let mut body = PipeBody::new(Arc::clone(&pipe), Arc::default());
         pipe.write(b"part", LIMIT).expect("open");
         pipe.cut();
         let first = body.frame().await.expect("a frame").expect("data");

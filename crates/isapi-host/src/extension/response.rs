@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use super::response_head::{BadHead, BodyFraming, ResponseHead};
 use super::win32::Win32Error;
 use crate::link::Link;
 use crate::lock::LockAnyway;
+use crate::stream::FileToSend;
 
 /// The writing side of one response.
 pub(crate) struct Response {
@@ -30,6 +32,8 @@ pub(crate) struct Response {
     origin: Arc<Origin>,
     /// How long a write may find no room.
     send_idle: Duration,
+    /// A file of this response is on its way.
+    sending_file: Arc<AtomicBool>,
     state: Mutex<State>,
 }
 
@@ -61,7 +65,7 @@ impl Response {
             close: false,
             finished: false,
         };
-        Response { pipe, link, origin, send_idle, state: Mutex::new(state) }
+        Response { pipe, link, origin, send_idle, sending_file: Arc::default(), state: Mutex::new(state) }
     }
 
     /// Sets the head from a status and a header block; bytes behind the block's empty line are written as body.
@@ -134,6 +138,50 @@ impl Response {
         Ok(queued?)
     }
 
+    /// Whether so many bytes of a file can go out as a file: behind a head, where nobody has to look into them.
+    pub(crate) fn takes_file(&self, length: u64) -> bool {
+        let state = self.state.lock_anyway();
+        let fits = match state.framing {
+            Framing::Plain => true,
+            Framing::Length(left) => length <= left,
+            Framing::Chunks(_) | Framing::Discard => false,
+        };
+        fits && !matches!(state.head, Head::Unset(_)) && !self.link.is_inner()
+    }
+
+    /// Has the system send a part of a file, for which [`Response::takes_file`] has been asked. It tells by itself what
+    /// becomes of it.
+    ///
+    /// # Errors
+    /// When the client has gone or the response has been ended.
+    pub(crate) fn send_file(&self, mut file: FileToSend) -> Result<(), Win32Error> {
+        let length = file.left;
+        if let Some(when_sent) = file.when_sent.take() {
+            let sending = Arc::clone(&self.sending_file);
+            sending.store(true, Ordering::Release);
+            file.when_sent = Some(Box::new(move |sent| {
+                sending.store(false, Ordering::Release);
+                when_sent(sent);
+            }));
+        }
+        self.pipe.send_file(file)?;
+        let mut state = self.state.lock_anyway();
+        if let Framing::Length(left) = &mut state.framing {
+            *left = left.saturating_sub(length);
+        }
+        state.hand_over(&self.pipe);
+        Ok(())
+    }
+
+    /// Cuts the response: what is queued goes out first, but not the rest of a file.
+    fn break_off(&self) {
+        self.pipe.cut();
+        // Only a file of ours: the connection may be another request's by now.
+        if self.sending_file.swap(false, Ordering::AcqRel) {
+            self.link.files().clear();
+        }
+    }
+
     /// Sends the head now if there is one, without waiting for body bytes.
     pub(crate) fn flush_head(&self) {
         self.state.lock_anyway().hand_over(&self.pipe);
@@ -158,7 +206,7 @@ impl Response {
             state.finished = true;
             self.pipe.finish()
         } else {
-            self.pipe.cut()
+            self.break_off()
         }
         state.hand_over(&self.pipe);
     }
@@ -178,14 +226,14 @@ impl Response {
             self.pipe.finish();
             return Failure::Whole;
         }
-        self.pipe.cut();
+        self.break_off();
         if nothing_sent { Failure::NothingSent } else { Failure::Cut }
     }
 
     /// Ends the response as broken: what is queued goes out, then the connection is cut.
     pub(crate) fn cut(&self) {
         self.flush_head();
-        self.pipe.cut();
+        self.break_off();
     }
 
     /// Ends the connection behind this response, whether or not its head, which may be out, says so.
@@ -274,7 +322,7 @@ impl Response {
                 );
                 state.hand_over(&self.pipe);
                 drop(state);
-                self.pipe.cut();
+                self.break_off();
                 return Err(error);
             }
         };

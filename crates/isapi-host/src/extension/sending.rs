@@ -1,13 +1,13 @@
 //! Sending a list of parts, memory and ranges of files: what TRANSMIT_FILE, VECTOR_SEND and SEND_CUSTOM_ERROR come to
 //! once their arguments are safe values.
 //!
-//! All reading is done on native threads. A synchronous sending blocks its thread while the client is slow; an
+//! A file goes out as a file where nobody has to look into its bytes; otherwise it is read on native threads. A synchronous sending blocks its thread while the client is slow; an
 //! asynchronous one gives it back between pieces, and goes on when the pipe has taken the last. Memory stays the
 //! module's: it is copied piece by piece, as the client takes it, and never after the operation has ended.
 #![expect(unsafe_code, reason = "parts lie in memory that the module lends")]
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use http::StatusCode;
 
@@ -16,6 +16,7 @@ use super::file_range::FileRange;
 use super::lent::LentBytes;
 use super::session::Session;
 use super::win32::Win32Error;
+use crate::executor::about_to_block;
 
 /// How much goes out at once, at most.
 const PIECE: usize = 256 * 1024;
@@ -52,6 +53,8 @@ pub(crate) struct Sending {
 
 /// What is sent at once.
 enum Piece {
+    /// The whole rest of a file, by the system.
+    File(FileRange),
     /// Read from a file.
     Read(Vec<u8>),
     /// To be read from the module's memory.
@@ -90,8 +93,13 @@ impl Sending {
         self.seal(session);
         // A file may hold less than the client has been promised.
         while let Some(piece) = self.next_piece(session).inspect_err(|_| session.response().abort())? {
-            // SAFETY: the caller vouches for the memory.
-            unsafe { piece.with_bytes(|bytes| session.response().write(bytes)) }?;
+            match piece {
+                Piece::File(range) => send_file(range, session)?,
+                // SAFETY: the caller vouches for the memory.
+                Piece::Read(_) | Piece::Lent(_) => {
+                    unsafe { piece.with_bytes(|bytes| session.response().write(bytes)) }?
+                }
+            }
         }
         self.finish(session);
         Ok(())
@@ -145,6 +153,10 @@ impl Sending {
                 Some(Part::File(range)) if range.len() == 0 => {
                     self.parts.pop_front();
                 }
+                Some(Part::File(range)) if session.response().takes_file(range.len()) => {
+                    let Some(Part::File(range)) = self.parts.pop_front() else { continue };
+                    return Ok(Some(Piece::File(range)));
+                }
                 Some(Part::File(range)) => return Ok(Some(Piece::Read(range.read(PIECE, session)?))),
             }
         }
@@ -168,6 +180,23 @@ impl Sending {
     }
 }
 
+/// Sends a file and waits until the system has all of it.
+fn send_file(range: FileRange, session: &Session) -> Result<(), Win32Error> {
+    let (tell, told) = mpsc::channel();
+    // Nobody listens when the file was refused.
+    let when_sent = Box::new(move |sent| {
+        let _ = tell.send(sent);
+    });
+    session.response().send_file(range.into_file(when_sent))?;
+    about_to_block();
+    if told.recv() == Ok(true) { Ok(()) } else { Err(not_sent(session)) }
+}
+
+/// Why a file did not go out.
+fn not_sent(session: &Session) -> Win32Error {
+    if session.response().is_connected() { Win32Error::CUT } else { Win32Error::RESET }
+}
+
 impl Piece {
     /// Shows the bytes to `use_them`, in one piece.
     ///
@@ -175,6 +204,7 @@ impl Piece {
     /// * Memory of the module is valid during the call.
     unsafe fn with_bytes<R>(&self, use_them: impl FnOnce(&[u8]) -> R) -> R {
         match self {
+            Piece::File(_) => use_them(&[]),
             Piece::Read(bytes) => use_them(bytes),
             // SAFETY: the caller vouches for the memory.
             Piece::Lent(lent) if lent.len() == 1 => use_them(unsafe { lent[0].bytes() }),
@@ -204,6 +234,7 @@ impl Outgoing {
     /// One piece, or the end.
     fn step(mut self) {
         match self.sending.next_piece(&self.session) {
+            Ok(Some(Piece::File(range))) => self.queue_file(range),
             Ok(Some(piece)) => self.queue(&piece),
             Ok(None) => {
                 // Settled first: a response whose sending has been cancelled must not end as if it were complete.
@@ -217,6 +248,23 @@ impl Outgoing {
                 self.session.settle(self.ticket, || self.session.response().abort());
                 self.session.complete(self.ticket, Err(error));
             }
+        }
+    }
+
+    /// Queues a file and comes back when it has been sent. Ends silently when the operation has ended.
+    fn queue_file(self, range: FileRange) {
+        let (session, ticket) = (Arc::clone(&self.session), self.ticket);
+        let when_sent = Box::new(move |sent: bool| {
+            if sent {
+                self.go_on();
+            } else {
+                let error = not_sent(&self.session);
+                self.session.complete(self.ticket, Err(error));
+            }
+        });
+        let file = range.into_file(when_sent);
+        if let Some(Err(error)) = session.while_outstanding(ticket, || session.response().send_file(file)) {
+            session.complete(ticket, Err(error));
         }
     }
 
