@@ -73,6 +73,8 @@ pub(crate) struct Turn(Arc<Link>);
 impl Turn {
     fn begin(link: &Arc<Link>, request: &Request<Incoming>) -> Self {
         link.request_came(!request.body().is_end_stream());
+        #[cfg(feature = "fuzzing")]
+        crate::lock::LockAnyway::lock_anyway(&link.methods).push(request.method().clone());
         Turn(Arc::clone(link))
     }
 

@@ -26,6 +26,9 @@ mod error_page;
 mod exchange;
 mod executor;
 mod extension;
+#[cfg(all(feature = "fuzzing", target_os = "linux"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod link;
 mod listen;

@@ -48,6 +48,9 @@ pub(crate) struct Link {
     /// The connection is to end with a reset.
     reset: AtomicBool,
     files: Files,
+    /// The methods of all requests, in order.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) methods: Mutex<Vec<http::Method>>,
 }
 
 /// What the connection is to do.
@@ -100,6 +103,12 @@ impl Link {
         self.state.load(Ordering::Acquire) >= CUT
     }
 
+    /// Whether a request is being answered.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn is_in_request(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) == REQUEST
+    }
+
     /// Notes that the connection has ended.
     pub(crate) fn ended(&self) {
         self.raise(GONE);
@@ -146,6 +155,16 @@ impl Link {
     /// The request has been answered or given up.
     pub(crate) fn request_ended(&self) {
         self.enter(IDLE);
+        #[cfg(feature = "fuzzing")]
+        self.wake_task();
+    }
+
+    /// A client that is played by the socket may have waited for the end of the request.
+    #[cfg(feature = "fuzzing")]
+    fn wake_task(&self) {
+        if let Some(task) = self.task.lock_anyway().as_ref() {
+            task.wake_by_ref();
+        }
     }
 
     fn enter(&self, phase: u8) {
