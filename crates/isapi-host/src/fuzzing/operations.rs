@@ -3,8 +3,43 @@
 //! Everything here lies within what the contract lets a module do: pointers are valid for the size that they come with,
 //! or null, and texts end with a NUL. What the bytes, the numbers and the order are is free.
 
+use std::ops::{Deref, DerefMut};
+
 use arbitrary::{Result, Unstructured};
 use isapi_abi::httpext as hse;
+
+/// The bytes of a program that are still to be read.
+pub(super) struct Input<'a> {
+    bytes: Unstructured<'a>,
+    /// How many bytes the program may still have sent. A fuzzer that finds out that more is slower is no use.
+    budget: usize,
+}
+
+impl<'a> Input<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Input { bytes: Unstructured::new(bytes), budget: 1_000_000 }
+    }
+
+    fn grant(&mut self, wanted: usize) -> usize {
+        let granted = wanted.min(self.budget);
+        self.budget -= granted;
+        granted
+    }
+}
+
+impl<'a> Deref for Input<'a> {
+    type Target = Unstructured<'a>;
+
+    fn deref(&self) -> &Unstructured<'a> {
+        &self.bytes
+    }
+}
+
+impl<'a> DerefMut for Input<'a> {
+    fn deref_mut(&mut self) -> &mut Unstructured<'a> {
+        &mut self.bytes
+    }
+}
 
 /// One step of a module.
 #[derive(Debug, Clone)]
@@ -205,7 +240,7 @@ const KNOWN: [&[u8]; 28] = [
 ];
 
 /// How many bytes a filling has: around the limits of pipe and pieces.
-const FILLINGS: [usize; 12] = [1, 10, 1000, 1025, 16_000, 65_535, 65_536, 65_537, 100_000, 262_144, 262_145, 600_000];
+const FILLINGS: [usize; 12] = [1, 10, 1000, 1025, 16_000, 65_535, 65_536, 65_537, 100_000, 262_144, 262_145, 300_000];
 
 /// Requests that take a text, or text alone.
 const TEXT_REQUESTS: [u32; 6] = [
@@ -226,7 +261,7 @@ const EXEC_URL_REQUESTS: [u32; 3] =
 
 impl Operation {
     /// The operation of this code, with the arguments that `input` has for it.
-    pub(super) fn decode(code: u8, input: &mut Unstructured<'_>) -> Result<Operation> {
+    pub(super) fn decode(code: u8, input: &mut Input<'_>) -> Result<Operation> {
         Ok(match code {
             0 | 1 => Operation::Write { data: Data::decode(input)?, flags: write_flags(input)?, with_size: code == 0 },
             2 | 3 => Operation::WriteAsync { data: Data::decode(input)?, flags: write_flags(input)? },
@@ -278,7 +313,7 @@ impl Operation {
 }
 
 /// A number that the host may or may not know, with arguments that are good for all that it does not serve.
-fn unknown_request(input: &mut Unstructured<'_>) -> Result<Operation> {
+fn unknown_request(input: &mut Input<'_>) -> Result<Operation> {
     let request = input.arbitrary::<u16>()?;
     // Served numbers have operations of their own, with the arguments that they need.
     let served = [1, 2, 3, 4, 1001, 1003, 1005, 1006, 1008, 1010, 1012, 1014, 1016, 1017, 1018];
@@ -288,19 +323,19 @@ fn unknown_request(input: &mut Unstructured<'_>) -> Result<Operation> {
     Ok(Operation::Fill { request, with_room: true })
 }
 
-fn write_flags(input: &mut Unstructured<'_>) -> Result<u32> {
+fn write_flags(input: &mut Input<'_>) -> Result<u32> {
     let flags = input.arbitrary::<u8>()?;
     // The asynchronous flag is added where it belongs.
     Ok(u32::from(flags) & !hse::HSE_IO_ASYNC | if flags & 2 != 0 { hse::HSE_IO_NODELAY } else { 0 })
 }
 
 impl Data {
-    fn decode(input: &mut Unstructured<'_>) -> Result<Data> {
+    fn decode(input: &mut Input<'_>) -> Result<Data> {
         let code = input.arbitrary::<u8>()?;
         Ok(match code {
             0 => Data::Null,
             1..=28 => Data::Known(KNOWN[usize::from(code - 1)]),
-            29..=40 => Data::Filled(FILLINGS[usize::from(code - 29)]),
+            29..=40 => Data::Filled(input.grant(FILLINGS[usize::from(code - 29)])),
             _ => {
                 let length = usize::from(code - 41).min(input.len());
                 Data::Given(input.bytes(length)?.to_vec())
@@ -320,7 +355,7 @@ impl Data {
 }
 
 impl Room {
-    fn decode(input: &mut Unstructured<'_>) -> Result<Room> {
+    fn decode(input: &mut Input<'_>) -> Result<Room> {
         let code = input.arbitrary::<u8>()?;
         Ok(match code {
             0 => Room::None(0),
@@ -333,7 +368,7 @@ impl Room {
 }
 
 impl Transmit {
-    fn decode(is_async: bool, input: &mut Unstructured<'_>) -> Result<Transmit> {
+    fn decode(is_async: bool, input: &mut Input<'_>) -> Result<Transmit> {
         let [choices, offset, length] = input.arbitrary::<[u8; 3]>()?;
         let mut flags = u32::from(choices) & (hse::HSE_IO_DISCONNECT_AFTER_SEND | hse::HSE_IO_SEND_HEADERS);
         if is_async {
@@ -353,7 +388,7 @@ impl Transmit {
 }
 
 impl Vector {
-    fn decode(is_async: bool, input: &mut Unstructured<'_>) -> Result<Vector> {
+    fn decode(is_async: bool, input: &mut Input<'_>) -> Result<Vector> {
         let [flags, choices] = input.arbitrary::<[u8; 2]>()?;
         let kind = if is_async { hse::HSE_IO_ASYNC } else { hse::HSE_IO_SYNC };
         // Mostly one that is allowed.
@@ -365,7 +400,7 @@ impl Vector {
 }
 
 impl Element {
-    fn decode(input: &mut Unstructured<'_>) -> Result<Element> {
+    fn decode(input: &mut Input<'_>) -> Result<Element> {
         let [kind, offset, length] = input.arbitrary::<[u8; 3]>()?;
         Ok(match kind {
             0..128 => Element::Memory { data: Data::decode(input)?, offset },

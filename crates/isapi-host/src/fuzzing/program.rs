@@ -13,16 +13,18 @@
 //! | all others | operations, each a byte whose two high bits say where it is done and whose others say what, and its arguments; see [`super::operations`] |
 
 use std::collections::VecDeque;
+use std::sync::LazyLock;
 
-use arbitrary::Unstructured;
-
-use super::operations::Operation;
+use super::operations::{Input, Operation};
 use super::plain;
 use super::wire::{End, Piece, Reading, Script};
 
 /// Lengths of a request's body, most of them around what is read ahead.
 const LENGTHS: [usize; 16] =
-    [0, 1, 2, 10, 100, 1000, 16_000, 49_151, 49_152, 49_153, 60_000, 65_536, 100_000, 150_000, 300_000, 999_999];
+    [0, 1, 2, 10, 100, 1000, 16_000, 49_151, 49_152, 49_153, 60_000, 65_536, 98_304, 98_305, 100_000, 150_000];
+
+/// No read asks for more.
+const MAX_READ: usize = 300_000;
 
 /// What HttpExtensionProc returns; 3 is PENDING.
 const STATUSES: [u32; 8] = [3, 1, 2, 4, 3, 0, 3, 77];
@@ -62,10 +64,10 @@ struct Request {
 impl Program {
     /// The program of an input; `None` when it is too short to be one.
     pub(super) fn read(input: &[u8]) -> Option<Program> {
-        Program::decode(&mut Unstructured::new(input)).ok()
+        Program::decode(&mut Input::new(input)).ok()
     }
 
-    fn decode(input: &mut Unstructured<'_>) -> arbitrary::Result<Program> {
+    fn decode(input: &mut Input<'_>) -> arbitrary::Result<Program> {
         let [first, second, third, status] = input.arbitrary::<[u8; 4]>()?;
         let request = Request {
             method: ["GET", "POST", "HEAD", "POST"][usize::from(first & 3)],
@@ -94,7 +96,7 @@ impl Program {
         Ok(program)
     }
 
-    fn decode_operations(&mut self, input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
+    fn decode_operations(&mut self, input: &mut Input<'_>) -> arbitrary::Result<()> {
         for _ in 0..MAX_OPERATIONS {
             if input.is_empty() {
                 break;
@@ -141,12 +143,12 @@ impl Request {
         if self.expects {
             text += "Expect: 100-continue\r\n";
         }
-        let body = body(self.length);
+        let body = &BODY[..self.length];
         if self.method != "POST" {
             return [text.as_bytes(), b"\r\n"].concat();
         }
         if !self.chunked {
-            return [text.as_bytes(), format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes(), &body].concat();
+            return [text.as_bytes(), format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat();
         }
         let mut bytes = [text.as_bytes(), b"Transfer-Encoding: chunked\r\n\r\n"].concat();
         for chunk in body.chunks(5000) {
@@ -159,22 +161,21 @@ impl Request {
     }
 }
 
-/// The numbers from 0 to 250, over and over.
-fn body(length: usize) -> Vec<u8> {
-    (0..=250).cycle().take(length).collect()
-}
+/// What every request's body is the beginning of: the numbers from 0 to 250, over and over.
+static BODY: LazyLock<Vec<u8>> = LazyLock::new(|| (0..=250).cycle().take(MAX_READ + 251).collect());
 
-/// Whether `bytes` can be a part of [`body`].
+/// Whether `bytes` can be a part of a request's body.
 pub(super) fn is_part_of_body(bytes: &[u8]) -> bool {
-    bytes.windows(2).all(|pair| u16::from(pair[1]) == (u16::from(pair[0]) + 1) % 251)
+    let first = bytes.first().map_or(0, |byte| usize::from(*byte));
+    BODY.get(first..first + bytes.len()) == Some(bytes)
 }
 
-fn piece(input: &mut Unstructured<'_>) -> arbitrary::Result<(usize, u32)> {
+fn piece(input: &mut Input<'_>) -> arbitrary::Result<(usize, u32)> {
     let byte = input.arbitrary::<u8>()?;
     Ok((usize::from(byte & 31) * 97, turns(u32::from(byte >> 5))))
 }
 
-fn reading(input: &mut Unstructured<'_>) -> arbitrary::Result<Reading> {
+fn reading(input: &mut Input<'_>) -> arbitrary::Result<Reading> {
     let byte = input.arbitrary::<u8>()?;
     let much = usize::from(byte >> 2);
     Ok(match byte & 3 {
@@ -185,7 +186,7 @@ fn reading(input: &mut Unstructured<'_>) -> arbitrary::Result<Reading> {
     })
 }
 
-/// A few turns, or very many.
+/// None for 0, 127 for 7.
 fn turns(exponent: u32) -> u32 {
-    (1 << (exponent * 2)) - 1
+    (1 << exponent) - 1
 }

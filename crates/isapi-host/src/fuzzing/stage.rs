@@ -30,7 +30,7 @@ use crate::options::{ServerOptions, Timeouts};
 /// How long one connection may take, with the sessions that it began.
 const LIMIT: Duration = Duration::from_secs(20);
 /// How long a silent client is waited for.
-const PATIENCE: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_millis(8);
 
 /// See the module.
 pub(super) struct Stage {
@@ -125,7 +125,7 @@ fn site() -> Site {
     ];
     let all = application("/all", vec![isapi("all", "*", "/echo")]);
     let main = application("/", main).with_default_documents(vec!["index.html".to_owned()]);
-    let limits = RequestLimits { max_allowed_content_length: 1_000_000, ..RequestLimits::default() };
+    let limits = RequestLimits { max_allowed_content_length: 200_000, ..RequestLimits::default() };
     let site = Site::new(1, "fuzz", vec![main, all]).expect("a valid site").with_limits(limits);
     site.with_error_pages(error_pages()).expect("each status has one page")
 }
