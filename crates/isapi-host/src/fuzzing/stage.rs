@@ -170,7 +170,12 @@ impl Stage {
             let _ = over.send(left);
         });
         let left = ended.recv_timeout(LIMIT + Duration::from_secs(5));
-        assert_eq!(left, Ok(true), "a connection or a session does not end: {:?}", self.sessions());
+        if left != Ok(true) {
+            let (request, methods) = (link.is_in_request(), link.methods.lock_anyway());
+            let client = tape.lock_anyway().describe();
+            let sessions = self.sessions();
+            panic!("no end: {sessions:?} {methods:?}, in a request: {request}, asked: {}; {client}", link.is_closing());
+        }
         assert!(self.sessions().is_empty(), "sessions stay in the table: {:?}", self.sessions());
         let received = tape.lock_anyway().take_received();
         let methods = std::mem::take(&mut *link.methods.lock_anyway());

@@ -123,6 +123,14 @@ impl Tape {
         std::mem::take(&mut self.received)
     }
 
+    /// How far the client is.
+    pub(super) fn describe(&self) -> String {
+        let sent: Vec<_> = self.script.sending.iter().map(|piece| (piece.turns, piece.bytes.len())).collect();
+        let Script { end, reading, .. } = &self.script;
+        let (received, left) = (self.received.len(), self.left);
+        format!("the client has {sent:?} to send, then {end:?}; read {received} bytes, then {reading:?}; left: {left}")
+    }
+
     /// The next bytes for the server; none is the end.
     fn send(&mut self, room: usize, cx: &Context<'_>, link: &Link) -> Poll<io::Result<Vec<u8>>> {
         while let Some(piece) = self.script.sending.front_mut() {
