@@ -51,12 +51,14 @@ fn layouts_are_those_of_windows_sys() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri starts no compiler")]
 #[cfg(target_pointer_width = "64")]
 fn layouts_are_those_of_mingw_in_64_bit() {
     mingw::compile(&static_assertions(&ours()), &["-fsyntax-only", "-m64"]);
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri starts no compiler")]
 fn layouts_are_those_of_mingw_in_32_bit() {
     let layouts: Vec<Layout> = isapi_abi::for_each_struct!(layouts_in_32_bit_column);
     mingw::compile(&static_assertions(&layouts), &["-fsyntax-only", "-m32"]);

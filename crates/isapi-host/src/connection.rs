@@ -115,6 +115,8 @@ pub(crate) struct Turn {
 impl Turn {
     fn begin(link: &Arc<Link>, request: &Request<Incoming>) -> Self {
         link.request_came(!request.body().is_end_stream());
+        #[cfg(feature = "fuzzing")]
+        crate::lock::LockAnyway::lock_anyway(&link.methods).push(request.method().clone());
         Turn { link: Arc::clone(link), is_child: false }
     }
 

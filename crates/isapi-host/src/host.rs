@@ -10,9 +10,10 @@ use tokio::sync::Notify;
 
 use crate::access_log::AccessLog;
 use crate::connections::Connections;
+use crate::error::HostError;
 use crate::executor::Executor;
 use crate::extension::registry::Registry;
-use crate::options::Timeouts;
+use crate::options::{ServerOptions, Timeouts};
 use crate::place::Place;
 
 /// One server's shared state. Created by `Server::bind`, and kept by every connection and session.
@@ -31,6 +32,26 @@ pub(crate) struct Host {
 }
 
 impl Host {
+    /// The host of a server with these options. No event loop runs yet.
+    ///
+    /// # Errors
+    /// When the access log cannot be opened, or the system has no room for an event loop.
+    pub(crate) fn new(options: ServerOptions) -> Result<Self, HostError> {
+        let access_log = options.access_log.as_ref().map(AccessLog::open).transpose()?;
+        let executor = Executor::new(options.executor).map_err(|source| HostError::NoEventLoop { source })?;
+        Ok(Host {
+            places: Place::all(&options.site),
+            site: options.site,
+            connections: Connections::default(),
+            executor: Arc::new(executor),
+            extensions: Registry::default(),
+            timeouts: options.timeouts,
+            access_log,
+            live: Live::default(),
+            max_requests: options.max_requests,
+        })
+    }
+
     /// The file name that a URL path stands for in this site.
     pub(crate) fn physical_path(&self, url_path: &str) -> PathBuf {
         self.site.resolve(url_path).physical_path

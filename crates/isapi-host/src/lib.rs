@@ -27,6 +27,9 @@ mod exchange;
 mod executor;
 mod extension;
 mod file_body;
+#[cfg(all(feature = "fuzzing", target_os = "linux"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod lineage;
 mod link;

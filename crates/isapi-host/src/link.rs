@@ -64,6 +64,9 @@ pub(crate) struct Link {
     files: Files,
     /// For a child request: the link of its parent.
     outer: Option<Arc<Link>>,
+    /// The methods of all requests, in order.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) methods: Mutex<Vec<http::Method>>,
 }
 
 /// What the connection is to do.
@@ -134,6 +137,12 @@ impl Link {
         self.state.load(Ordering::Acquire) >= CUT
     }
 
+    /// Whether a request is being answered.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn is_in_request(&self) -> bool {
+        self.phase.load(Ordering::Relaxed) == REQUEST
+    }
+
     /// Notes that the connection has ended.
     pub(crate) fn ended(&self) {
         self.raise(GONE);
@@ -188,6 +197,9 @@ impl Link {
     /// The request has been answered or given up.
     pub(crate) fn request_ended(&self) {
         self.enter(IDLE);
+        // A client that is played by the socket may have waited for the end of the request.
+        #[cfg(feature = "fuzzing")]
+        self.wake();
     }
 
     /// The connection rests until bytes come.

@@ -8,17 +8,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::access_log::AccessLog;
-use crate::connections::Connections;
 use crate::error::HostError;
-use crate::executor::Executor;
 use crate::extension;
-use crate::extension::registry::Registry;
 use crate::extension::sessions::SESSIONS;
-use crate::host::{Host, Live};
+use crate::host::Host;
 use crate::listen::{self, Listen};
 use crate::options::ServerOptions;
-use crate::place::Place;
 
 /// How long the TerminateExtension of all libraries may take together.
 const TERMINATE_LIMIT: Duration = Duration::from_secs(30);
@@ -45,20 +40,8 @@ impl Server {
         let listener = listen.into().open()?;
         let local_addr = listener.local_addr().map_err(|source| HostError::BadSocket { source })?;
         let libraries = options.libraries();
-        let access_log = options.access_log.as_ref().map(AccessLog::open).transpose()?;
-        let executor = Executor::new(options.executor).map_err(|source| HostError::NoEventLoop { source })?;
-        let host = Host {
-            places: Place::all(&options.site),
-            site: options.site,
-            connections: Connections::default(),
-            executor: Arc::new(executor),
-            extensions: Registry::default(),
-            timeouts: options.timeouts,
-            access_log,
-            live: Live::default(),
-            max_requests: options.max_requests,
-        };
-        Ok(Server { host: Arc::new(host), listener, local_addr, libraries, grace: options.grace })
+        let grace = options.grace;
+        Ok(Server { host: Arc::new(Host::new(options)?), listener, local_addr, libraries, grace })
     }
 
     /// The address that the server listens on.

@@ -213,7 +213,8 @@ fn header_value<'a>(facts: &'a RequestFacts, name: &str) -> Option<Value<'a>> {
     })
 }
 
-fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
+/// As [`header_value`], for any header as the client sent it.
+pub(crate) fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, [u8]>> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?.as_bytes();
     let separator: &[u8] = if name == header::COOKIE { b"; " } else { b", " };

@@ -10,12 +10,14 @@ use std::ffi::c_char;
 use std::ptr;
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use isapi_abi::HCONN;
 use isapi_abi::httpext::{EXTENSION_CONTROL_BLOCK, HSE_VERSION};
 
 use super::callbacks;
 use super::request_facts::RequestFacts;
 use super::sessions::SessionId;
+use crate::server_variables;
 
 /// What `cbTotalBytes` says when the length is unknown or does not fit.
 const UNKNOWN_LENGTH: u32 = u32::MAX;
@@ -45,14 +47,13 @@ pub(crate) struct Outcome {
 impl ControlBlock {
     /// The block of the session `id`, whose body begins with `first_bytes`.
     pub(crate) fn new(id: SessionId, facts: &RequestFacts, first_bytes: &[Bytes]) -> Self {
-        let content_type =
-            facts.head.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+        let content_type = server_variables::joined(&facts.head.headers, &CONTENT_TYPE).unwrap_or_default();
         let texts = [
             facts.head.method.as_str().as_bytes(),
             facts.query().as_bytes(),
             facts.path_info(),
             &facts.path_translated,
-            content_type,
+            &content_type,
         ];
         let (memory, [method, query, path_info, path_translated, content_type], data) = lay_out(texts, first_bytes);
         let available = first_bytes.iter().map(Bytes::len).sum::<usize>();

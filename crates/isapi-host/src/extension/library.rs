@@ -56,6 +56,12 @@ impl Extension {
         Ok(extension)
     }
 
+    /// An extension that is a function of this process, known by `path`; there is no handshake.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn of_function(path: &Path, http_extension_proc: HttpExtensionProc) -> Self {
+        Extension { path: path.to_owned(), http_extension_proc, terminate_extension: None, pace: Arc::default() }
+    }
+
     fn shake_hands(&self, get_version: GetExtensionVersion) -> Result<(), HostError> {
         let mut version = HSE_VERSION_INFO { dwExtensionVersion: 0, lpszExtensionDesc: [0; 256] };
         // SAFETY: the export has this type, and the struct is ours and writable.

@@ -33,3 +33,11 @@ mod win32;
 pub(crate) use dispatch::{Target, Waiting, answer};
 pub(crate) use library::Extension;
 pub(crate) use termination::terminate_all;
+
+/// What fuzz targets look at by itself.
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzed {
+    pub(crate) use super::chunked::ChunkDecoder;
+    pub(crate) use super::implicit_head::{Beginning, recognise};
+    pub(crate) use super::response_head::{BodyFraming, ResponseHead};
+}

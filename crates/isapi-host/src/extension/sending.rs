@@ -106,7 +106,8 @@ impl Sending {
     }
 
     /// Sends everything behind the head that `send_head` sends, piece by piece, on threads of the executor, and then
-    /// completes an operation that reports to `own`, or to the registered callback.
+    /// completes an operation that reports to `own`, or to the registered callback. Another thread may end the operation
+    /// at any moment, so `send_head` uses no memory that the module lends to it.
     ///
     /// # Errors
     /// When the head is refused, nothing can be reported to, or another operation is outstanding.

@@ -46,10 +46,13 @@ impl SessionId {
         SessionId((generation << SLOT_BITS) | (index << SHARD_BITS) | shard as u64)
     }
 
-    fn split(self) -> (usize, Slot) {
+    /// Shard and slot; `None` for a number that [`SessionId::new`] never makes, as slotmap takes two numbers for each
+    /// generation.
+    fn split(self) -> Option<(usize, Slot)> {
         let (generation, low) = (self.0 >> SLOT_BITS, self.0 & u64::from(u32::MAX));
         let shard = usize::try_from(low).unwrap_or_default() & (SHARDS - 1);
-        (shard, Slot::from(KeyData::from_ffi((generation << SLOT_BITS) | (low >> SHARD_BITS))))
+        let slot = Slot::from(KeyData::from_ffi((generation << SLOT_BITS) | (low >> SHARD_BITS)));
+        (SessionId::new(shard, slot) == self).then_some((shard, slot))
     }
 }
 
@@ -79,13 +82,13 @@ impl Sessions {
 
     /// The live session of that name.
     pub(crate) fn find(&self, id: SessionId) -> Option<Arc<Session>> {
-        let (shard, slot) = id.split();
+        let (shard, slot) = id.split()?;
         self.shards[shard].lock_anyway().get(slot).and_then(Option::clone)
     }
 
     /// Removes a session; its name is stale from now on.
     pub(crate) fn remove(&self, id: SessionId) {
-        let (shard, slot) = id.split();
+        let Some((shard, slot)) = id.split() else { return };
         // Dropped behind the lock: the last owner may run a good deal of code.
         let removed = self.shards[shard].lock_anyway().remove(slot);
         drop(removed);
@@ -111,8 +114,15 @@ mod tests {
         let second = map.insert(());
         let (old, new) = (SessionId::new(7, first), SessionId::new(7, second));
         assert_ne!(old, new);
-        assert_eq!(new.split(), (7, second));
-        assert_eq!(SessionId::from_address(old.to_address()).split(), (7, first));
+        assert_eq!(new.split(), Some((7, second)));
+        assert_eq!(SessionId::from_address(old.to_address()).split(), Some((7, first)));
+    }
+
+    #[test]
+    fn an_id_that_was_never_given_out_is_no_second_name_of_a_session() {
+        let mut map: SlotMap<Slot, ()> = SlotMap::with_key();
+        let id = SessionId::new(7, map.insert(()));
+        assert_eq!(SessionId::from_address(id.to_address() ^ 1 << SLOT_BITS).split(), None);
     }
 
     #[test]

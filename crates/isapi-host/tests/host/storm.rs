@@ -42,6 +42,16 @@ fn sends_may_be_cancelled_at_any_moment() {
 }
 
 #[test]
+fn writes_may_be_cancelled_while_they_are_being_started() {
+    storm("write", "cancel");
+}
+
+#[test]
+fn heads_may_be_cancelled_while_they_are_being_read() {
+    storm("head", "cancel");
+}
+
+#[test]
 fn sends_may_be_overtaken_by_the_end_of_the_session() {
     storm("send", "done");
 }

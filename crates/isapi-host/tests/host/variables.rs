@@ -51,6 +51,16 @@ fn block(server: &Running, path: &str) -> Vec<String> {
 }
 
 #[test]
+fn block_and_variable_have_the_same_content_type_also_if_there_are_two() {
+    let server = Running::probe();
+    let mut client = server.connect();
+    let two = "Content-Type: a/b\r\nContent-Type: c/d\r\n";
+    assert_eq!(client.get_with("block", two).text().split('|').nth(7), Some("a/b, c/d"));
+    let variable = client.get_with("variable", &format!("X-Name: CONTENT_TYPE\r\n{two}")).text();
+    assert_eq!(variable, "0 122 9|1 0 9:a/b, c/d\0");
+}
+
+#[test]
 fn a_wildcard_map_has_the_whole_path_in_path_info() {
     let (root, app) = (folder(), folder());
     let directory = |folder: &std::path::Path| vec![VirtualDirectory::new("/", folder).expect("absolute")];

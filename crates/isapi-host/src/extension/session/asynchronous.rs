@@ -58,7 +58,9 @@ impl Session {
         let session = Arc::clone(self);
         let when_taken =
             move |taken: Result<(), _>| session.complete(ticket, taken.map(|()| count).map_err(Win32Error::from));
-        response.write_async(data, Box::new(when_taken)).or_else(|error| self.withdraw(ticket, error))
+        // Another thread may end the operation before this call returns, and then the data is gone.
+        let queued = self.while_outstanding(ticket, || response.write_async(data, Box::new(when_taken)));
+        queued.unwrap_or(Ok(())).or_else(|error| self.withdraw(ticket, error))
     }
 
     /// Reports the end of an operation, with its bytes or its error, on a thread of the executor. Once it has ended

@@ -23,7 +23,8 @@ pub(super) unsafe fn transmit(session: &Arc<Session>, arguments: Arguments) -> R
     unsafe {
         let info = raw::read(arguments.buffer.cast::<HSE_TF_INFO>())?;
         let sending = prepare(&info)?;
-        let send_head = || send_head(session, &info);
+        let head = head(&info)?;
+        let send_head = || send_head(session, &info, head);
         if info.dwFlags & HSE_IO_ASYNC == 0 {
             return sending.send(session, send_head);
         }
@@ -57,23 +58,31 @@ fn push(sending: &mut Sending, start: *const c_void, length: u32) -> Result<(), 
     Ok(())
 }
 
-/// Sends the head that the struct has, if it has one.
+/// Copies of status and headers, if the struct is to send a head.
 ///
 /// # Safety
 /// * With SEND_HEADERS, status and head are null or end with a NUL.
-unsafe fn send_head(session: &Session, info: &HSE_TF_INFO) -> Result<(), Win32Error> {
-    let disconnect = info.dwFlags & HSE_IO_DISCONNECT_AFTER_SEND != 0;
+unsafe fn head(info: &HSE_TF_INFO) -> Result<Option<(Vec<u8>, Vec<u8>)>, Win32Error> {
     if info.dwFlags & HSE_IO_SEND_HEADERS == 0 {
-        if disconnect {
-            session.response().close_behind();
-        }
-        return Ok(());
+        return Ok(None);
     }
     // SAFETY: the caller vouches for both.
     let (status, block) = unsafe {
         let status = raw::text(info.pszStatusCode, raw::MAX_TEXT)?;
         (status, raw::text(info.pHead.cast(), raw::MAX_TEXT)?)
     };
-    let keep = disconnect.then_some(false);
-    session.response().send_head(status.unwrap_or_default(), block.unwrap_or_default(), keep)
+    Ok(Some((status.unwrap_or_default().to_vec(), block.unwrap_or_default().to_vec())))
+}
+
+/// Sends `head`, if there is one.
+fn send_head(session: &Session, info: &HSE_TF_INFO, head: Option<(Vec<u8>, Vec<u8>)>) -> Result<(), Win32Error> {
+    let disconnect = info.dwFlags & HSE_IO_DISCONNECT_AFTER_SEND != 0;
+    match head {
+        Some((status, block)) => session.response().send_head(&status, &block, disconnect.then_some(false)),
+        None if disconnect => {
+            session.response().close_behind();
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }

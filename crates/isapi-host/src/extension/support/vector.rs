@@ -39,7 +39,8 @@ pub(super) unsafe fn send(session: &Arc<Session>, arguments: Arguments) -> Resul
         let vector = raw::read(arguments.buffer.cast::<hse::HSE_RESPONSE_VECTOR>())?;
         let is_async = check_flags(&vector)?;
         let sending = prepare(&vector)?;
-        let send_head = || send_head(session, &vector);
+        let head = head(&vector)?;
+        let send_head = || send_head(session, &vector, head);
         if is_async { sending.start(session, None, send_head) } else { sending.send(session, send_head) }
     }
 }
@@ -103,23 +104,32 @@ unsafe fn part(element: &hse::HSE_VECTOR_ELEMENT, files: &mut HashMap<HANDLE, Ar
     }
 }
 
-/// Sends the head that the vector has, if it has one.
+/// Copies of status and headers, if the vector has them.
 ///
 /// # Safety
 /// * Status and headers are null or end with a NUL.
-unsafe fn send_head(session: &Session, vector: &hse::HSE_RESPONSE_VECTOR) -> Result<(), Win32Error> {
-    let disconnect = vector.dwFlags & hse::HSE_IO_DISCONNECT_AFTER_SEND != 0;
+unsafe fn head(vector: &hse::HSE_RESPONSE_VECTOR) -> Result<Option<(Vec<u8>, Vec<u8>)>, Win32Error> {
     // SAFETY: the caller vouches for both.
     let (status, block) = unsafe {
         let status = raw::text(vector.pszStatus, raw::MAX_TEXT)?;
         (status, raw::text(vector.pszHeaders, raw::MAX_TEXT)?)
     };
-    match (status, block) {
-        (Some(status), Some(block)) => session.response().send_head(status, block, disconnect.then_some(false)),
-        _ if disconnect => {
+    Ok(status.zip(block).map(|(status, block)| (status.to_vec(), block.to_vec())))
+}
+
+/// Sends `head`, if the vector has one.
+fn send_head(
+    session: &Session,
+    vector: &hse::HSE_RESPONSE_VECTOR,
+    head: Option<(Vec<u8>, Vec<u8>)>,
+) -> Result<(), Win32Error> {
+    let disconnect = vector.dwFlags & hse::HSE_IO_DISCONNECT_AFTER_SEND != 0;
+    match head {
+        Some((status, block)) => session.response().send_head(&status, &block, disconnect.then_some(false)),
+        None if disconnect => {
             session.response().close_behind();
             Ok(())
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }

@@ -1,11 +1,12 @@
 /* Operations that are given up at any moment, on memory that is gone as soon as the completion says so: whoever uses it
-   later crashes. X-Kind is "send", "read" or "exec" (the child's entity is the memory), X-How "cancel", "done" or "close". */
+   later crashes. X-Kind is "send", "read" or "exec" (the child's entity is the memory), X-How "cancel", "done" or "close".
+   "write" and "head" are given up while they are being started, and with "cancel" alone, which nothing is refused after. */
 #include <stdatomic.h>
 #include <sys/mman.h>
 
 #include "behaviours.h"
 
-enum { SIZE = 2 << 20 };
+enum { SIZE = 2 << 20, LONG = 100000 };
 
 static atomic_ulong completions;
 
@@ -50,9 +51,19 @@ static void *give_up(void *argument)
 
 static int start(ECB *ecb, struct operation *operation, char kind)
 {
+    DWORD size = SIZE, type = HSE_IO_ASYNC;
+    if (kind == 'w')
+        return put_bytes(ecb, operation->memory, SIZE, HSE_IO_ASYNC);
+    if (kind == 'h') {
+        char *headers = operation->memory;
+        memcpy(headers, "X-Long: ", 8);
+        memset(headers + 8, 'x', LONG);
+        memcpy(headers + 8 + LONG, "\r\n\r\n", 5);
+        HSE_RESPONSE_VECTOR send = {HSE_IO_ASYNC | HSE_IO_SEND_HEADERS, headers + 8 + LONG + 5, headers, 0, 0};
+        return asked(ecb, HSE_REQ_VECTOR_SEND, &send, 0, 0);
+    }
     HSE_VECTOR_ELEMENT element = {HSE_VECTOR_ELEMENT_TYPE_MEMORY_BUFFER, operation->memory, 0, SIZE};
     HSE_RESPONSE_VECTOR send = {HSE_IO_ASYNC, 0, 0, 1, &element};
-    DWORD size = SIZE, type = HSE_IO_ASYNC;
     if (kind == 's')
         return asked(ecb, HSE_REQ_VECTOR_SEND, &send, 0, 0);
     if (kind == 'e') {
@@ -74,11 +85,16 @@ static DWORD storm(ECB *ecb)
     operation->parties = 2;
     operation->memory = mmap(0, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     header(ecb, "KIND", kind, sizeof kind);
-    text_head(ecb);
+    int early = *kind == 'w' || *kind == 'h';
+    if (*kind != 'h')
+        text_head(ecb);
     on_completion(ecb, completed, operation);
+    if (early)
+        on_thread(give_up, operation);
     if (start(ecb, operation, *kind))
         return HSE_STATUS_ERROR;
-    on_thread(give_up, operation);
+    if (!early)
+        on_thread(give_up, operation);
     return HSE_STATUS_PENDING;
 }
 
