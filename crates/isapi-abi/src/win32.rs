@@ -113,6 +113,7 @@ pub const fn message(code: u32) -> Option<&'static str> {
         ERROR_TIMEOUT => "Timed out.",
         ERROR_INVALID_STATE => "Invalid state.",
         WSAEINVAL => "Invalid socket argument.",
+        WSAEWOULDBLOCK => "The call would have to wait.",
         WSAECONNABORTED => "Connection aborted by this machine.",
         WSAECONNRESET => "Connection reset by the client.",
         WSAETIMEDOUT => "Connection timed out.",

@@ -107,6 +107,7 @@ fn ours_alone() -> Constants {
         HTTP_FILTER_REVISION,
         SF_NOTIFY_ORDER_MASK,
         WSAEINVAL,
+        WSAEWOULDBLOCK,
         WSAECONNABORTED,
         WSAECONNRESET,
         WSAETIMEDOUT,
@@ -172,7 +173,9 @@ fn no_constant_of_ours_is_left_uncompared() {
 fn every_error_code_has_a_message() {
     use isapi_abi::win32::*;
     let codes: Constants = for_each_win32_code!(values);
-    for (name, code) in codes.into_iter().chain(values![WSAEINVAL, WSAECONNABORTED, WSAECONNRESET, WSAETIMEDOUT,]) {
+    for (name, code) in
+        codes.into_iter().chain(values![WSAEINVAL, WSAEWOULDBLOCK, WSAECONNABORTED, WSAECONNRESET, WSAETIMEDOUT,])
+    {
         let code = u32::try_from(code).expect("the codes are declared as u32");
         assert!(message(code).is_some_and(|text| text.ends_with('.')), "{name} has no message");
     }
