@@ -7,6 +7,9 @@ use crate::stage;
 /// What the checks of the Python side need.
 const TOOLS: [&str; 3] = ["mypy==1.18.*", "pytest==8.*", "ruff==0.14.*"];
 
+/// What replays the kept inputs of the fuzz targets.
+const FUZZING: [&str; 2] = ["--features", "isapi-host/fuzzing"];
+
 /// How many tests ended how.
 #[derive(Default)]
 struct Count {
@@ -31,13 +34,19 @@ fn all(count: &mut Count) -> Result<bool, Error> {
     run_command("cargo", &["fmt", "--all", "--check"])?;
     run_command(
         "cargo",
-        &["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "--deny", "warnings"],
+        &[
+            &["clippy", "--workspace", "--all-targets", "--locked", "--quiet"],
+            &FUZZING[..],
+            &["--", "--deny", "warnings"],
+        ]
+        .concat(),
     )?;
     run_command(
         "cargo",
         &["check", "--quiet", "--package", "isapi-abi", "--locked", "--target", "i686-pc-windows-gnu"],
     )?;
     let rust = rust_tests(count)?;
+    miri()?;
     let environment = stage::stage()?;
     type_checks(&environment)?;
     let python = python_tests(&environment, &[], count)?;
@@ -45,13 +54,24 @@ fn all(count: &mut Count) -> Result<bool, Error> {
 }
 
 fn rust_tests(count: &mut Count) -> Result<bool, Error> {
-    let (output, good) = run_and_read(&mut command("cargo", &["test", "--workspace", "--locked", "--no-fail-fast"]))?;
+    let (output, good) =
+        run_and_read(command("cargo", &["test", "--workspace", "--locked", "--no-fail-fast"]).args(FUZZING))?;
     for line in output.lines().filter(|line| line.starts_with("test result:")) {
         count.passed += number_before(line, "passed");
         count.failed += number_before(line, "failed");
         count.skipped += number_before(line, "ignored");
     }
     Ok(good)
+}
+
+/// The tests of isapi-abi under Miri, where it is installed.
+fn miri() -> Result<(), Error> {
+    let installed =
+        command("cargo", &["+nightly", "miri", "--version"]).output().is_ok_and(|found| found.status.success());
+    if !installed {
+        return println("skipped: Miri on isapi-abi (rustup toolchain install nightly --component miri,rust-src)");
+    }
+    run_command("cargo", &["+nightly", "miri", "test", "--quiet", "--package", "isapi-abi", "--locked"])
 }
 
 fn type_checks(environment: &Environment) -> Result<(), Error> {

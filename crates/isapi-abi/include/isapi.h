@@ -445,6 +445,15 @@ struct HTTP_FILTER_CONTEXT;
 // All of the priorities.
 #define SF_NOTIFY_ORDER_MASK ((SF_NOTIFY_ORDER_HIGH | SF_NOTIFY_ORDER_MEDIUM) | SF_NOTIFY_ORDER_LOW)
 
+// The request: `lpvBuffer` is a DWORD that the server sets to 1. A server that answers TRUE promises that
+// `GetServerVariable`, and `ServerSupportFunction` with SEND_RESPONSE_HEADER_EX (headers below 64 KiB) and
+// DONE_WITH_SESSION, wait for nothing outside the process, and that it knows `HSE_IO_DO_NOT_WAIT`.
+#define HSE_REQ_NEVER_WAITS 1886978049
+
+// A flag of `WriteClient`: when the data cannot be taken at once, take none of it and fail with
+// `WSAEWOULDBLOCK`(crate.win32.WSAEWOULDBLOCK).
+#define HSE_IO_DO_NOT_WAIT 1073741824
+
 // No error.
 #define ERROR_SUCCESS 0
 
@@ -537,6 +546,9 @@ struct HTTP_FILTER_CONTEXT;
 
 // A socket argument is wrong, such as an offset behind a file's end.
 #define WSAEINVAL 10022
+
+// It cannot be done at once, and was not to be waited for.
+#define WSAEWOULDBLOCK 10035
 
 // The connection was aborted.
 #define WSAECONNABORTED 10053
