@@ -247,7 +247,9 @@ mod tests {
         let all_at_once = Arc::new(Barrier::new(9));
         for _ in 0..8 {
             let barrier = Arc::clone(&all_at_once);
-            let wait: Box<dyn FnOnce() + Send> = Box::new(move || drop(barrier.wait()));
+            let wait: Box<dyn FnOnce() + Send> = Box::new(move || {
+                barrier.wait();
+            });
             assert!(queue.post(wait).is_ok());
         }
         all_at_once.wait();

@@ -82,7 +82,7 @@ impl BodyLimits {
     /// The limits of a body, whose time is bounded by `timeouts`.
     pub(crate) fn new(max_length: u64, timeouts: &Timeouts) -> Self {
         let Timeouts { body_idle, min_rate, rate_after, .. } = *timeouts;
-        BodyLimits { max_length, idle: body_idle, min_rate: min_rate, rate_after: rate_after }
+        BodyLimits { max_length, idle: body_idle, min_rate, rate_after }
     }
 
     /// How long the next bytes may be waited for, after `received` bytes that took `waited` to come. Every byte earns

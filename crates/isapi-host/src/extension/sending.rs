@@ -95,9 +95,9 @@ impl Sending {
         while let Some(piece) = self.next_piece(session).inspect_err(|_| session.response().abort())? {
             match piece {
                 Piece::File(range) => send_file(range, session)?,
-                // SAFETY: the caller vouches for the memory.
                 Piece::Read(_) | Piece::Lent(_) => {
-                    unsafe { piece.with_bytes(|bytes| session.response().write(bytes)) }?
+                    // SAFETY: the caller vouches for the memory.
+                    unsafe { piece.with_bytes(|bytes| session.response().write(bytes)) }?;
                 }
             }
         }

@@ -58,11 +58,14 @@ fn push(sending: &mut Sending, start: *const c_void, length: u32) -> Result<(), 
     Ok(())
 }
 
+/// A copy of status and header block.
+type Head = (Vec<u8>, Vec<u8>);
+
 /// Copies of status and headers, if the struct is to send a head.
 ///
 /// # Safety
 /// * With SEND_HEADERS, status and head are null or end with a NUL.
-unsafe fn head(info: &HSE_TF_INFO) -> Result<Option<(Vec<u8>, Vec<u8>)>, Win32Error> {
+unsafe fn head(info: &HSE_TF_INFO) -> Result<Option<Head>, Win32Error> {
     if info.dwFlags & HSE_IO_SEND_HEADERS == 0 {
         return Ok(None);
     }

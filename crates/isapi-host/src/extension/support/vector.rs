@@ -104,11 +104,14 @@ unsafe fn part(element: &hse::HSE_VECTOR_ELEMENT, files: &mut HashMap<HANDLE, Ar
     }
 }
 
+/// A copy of status and header block.
+type Head = (Vec<u8>, Vec<u8>);
+
 /// Copies of status and headers, if the vector has them.
 ///
 /// # Safety
 /// * Status and headers are null or end with a NUL.
-unsafe fn head(vector: &hse::HSE_RESPONSE_VECTOR) -> Result<Option<(Vec<u8>, Vec<u8>)>, Win32Error> {
+unsafe fn head(vector: &hse::HSE_RESPONSE_VECTOR) -> Result<Option<Head>, Win32Error> {
     // SAFETY: the caller vouches for both.
     let (status, block) = unsafe {
         let status = raw::text(vector.pszStatus, raw::MAX_TEXT)?;
