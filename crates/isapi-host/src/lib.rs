@@ -1,19 +1,19 @@
 //! The server's side of ISAPI: what IIS is to an extension.
 //!
 //! ```text
-//! listen ─ connection ─ site ─┬─ static_file
-//!  (I/O tasks of tokio)       │
+//! listen ─ connection ─ site ─┬─ static_file, file_body
+//!  (tasks of an event loop)   │
 //!                             └─ executor ─ extension: session, control block ─ the library's HttpExtensionProc
-//!                                (the seam)  (native threads)
+//!                                (the seam)
 //! ```
 //!
-//! A connection reads requests and hands each to `site`, which finds the handler. A file is sent by the I/O task.
-//! A request for an extension becomes a session, and a thread of `executor` calls the library. What the extension
-//! writes goes through a pipe back to the I/O task. Filters will stand between `connection` and `site`, in a module
-//! `pipeline`; TLS between `listen` and `connection`, which takes any stream.
+//! A connection reads requests and hands each to `site`, which finds the handler. A file is sent by the system. A
+//! request for an extension becomes a session, and `executor` decides on which thread the library is called: that of
+//! the event loop, or another. What the extension writes goes through a pipe back to the connection. Filters will stand
+//! between `connection` and `site`, in a module `pipeline`; TLS between `listen` and `connection`, which takes any
+//! [`Socket`](stream::Socket).
 //!
-//! The host knows neither Python nor what a library does. Native code runs on threads of the executor only, but for
-//! the end of all libraries, which has threads of its own. Nothing that a client or a library does may end the server.
+//! The host knows neither Python nor what a library does. Nothing that a client or a library does may end the server.
 #![deny(unsafe_code)]
 
 mod access_log;
