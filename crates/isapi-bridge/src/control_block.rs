@@ -27,8 +27,8 @@ use crate::vector::Head;
 
 /// `cbTotalBytes` when the length is not known.
 const UNKNOWN_LENGTH: u32 = u32::MAX;
-/// A write of at most so many bytes is tried without releasing the interpreter.
-const SHORT_WRITE: usize = 64 * 1024;
+/// What sends at most so many bytes is tried without releasing the interpreter.
+pub const SHORT_WRITE: usize = 64 * 1024;
 /// How much `ReadClient` asks for at once.
 const READ_BLOCK: u64 = 256 * 1024;
 

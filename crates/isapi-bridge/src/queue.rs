@@ -1,8 +1,9 @@
 //! The queue of a thread pool: which of its workers is awake, and when another is needed.
 //!
 //! Workers that run Python take turns anyway, so one that goes from message to message beats several that wake each
-//! other for every one. So no more workers are active than have shown to be needed: when messages wait and none has
-//! been taken for a [`TICK`], the active ones must be blocked, and one more is allowed; calm times take it back. One
+//! other for every one. So no more workers are active than have shown to be needed: when messages wait, and for a
+//! [`TICK`] none has been taken or the process has hardly worked, the active ones must be blocked, and one more is
+//! allowed; calm times take it back. One
 //! idle worker at a time, the standby, looks at the clock while messages wait. Nothing here needs the interpreter.
 
 use std::collections::VecDeque;
@@ -37,6 +38,39 @@ struct Waiting<T> {
     taken: u64,
     /// Signs that fewer workers would do, since the last sign that they would not.
     calm: u32,
+}
+
+/// How things stood when the standby looked last.
+struct Seen {
+    taken: u64,
+    when: Instant,
+    processor: Option<Duration>,
+}
+
+impl Seen {
+    fn now(taken: u64) -> Self {
+        Self { taken, when: Instant::now(), processor: processor_time() }
+    }
+
+    /// Whether the active workers wait for something: none has taken a message for a tick, or the process as a whole
+    /// has hardly worked.
+    fn is_stalled(&self, taken: u64) -> bool {
+        let elapsed = self.when.elapsed();
+        let worked = processor_time().zip(self.processor).map(|(now, before)| now.saturating_sub(before));
+        elapsed >= TICK && (self.taken == taken || worked.is_some_and(|worked| worked * 2 < elapsed))
+    }
+}
+
+/// What the process has used of all processors, where the system says it.
+#[cfg(unix)]
+fn processor_time() -> Option<Duration> {
+    rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime).try_into().ok()
+}
+
+/// What the process has used of all processors, where the system says it.
+#[cfg(not(unix))]
+fn processor_time() -> Option<Duration> {
+    None
 }
 
 impl<T> Default for Queue<T> {
@@ -146,10 +180,9 @@ impl<T> Queue<T> {
         std::thread::yield_now();
         let mut waiting = self.waiting();
         waiting.active -= 1;
-        let mut seen = None;
+        let mut seen: Option<Seen> = None;
         loop {
-            let stalled = seen == Some(waiting.taken);
-            if stalled && !waiting.messages.is_empty() {
+            if seen.take().is_some_and(|seen| seen.is_stalled(waiting.taken)) && !waiting.messages.is_empty() {
                 (waiting.allowed, waiting.calm) = (waiting.allowed.max(waiting.active) + 1, 0);
             }
             if waiting.active < waiting.allowed || waiting.closed {
@@ -166,9 +199,8 @@ impl<T> Queue<T> {
             waiting.calms_down();
             if waiting.messages.is_empty() || waiting.standby {
                 waiting = self.sleep(waiting, None);
-                seen = None;
             } else {
-                seen = Some(waiting.taken);
+                seen = Some(Seen::now(waiting.taken));
                 waiting.standby = true;
                 waiting = self.sleep(waiting, Some(TICK));
                 waiting.standby = false;
@@ -254,6 +286,31 @@ mod tests {
         }
         all_at_once.wait();
         end(&queue, workers);
+    }
+
+    #[test]
+    fn workers_that_wait_a_little_each_time_are_joined_too() {
+        let queue = Arc::default();
+        let workers = workers(&queue, 20);
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let handled = Arc::new(AtomicUsize::new(0));
+        for _ in 0..2000 {
+            let (now, most, handled) = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&handled));
+            let wait: Box<dyn FnOnce() + Send> = Box::new(move || {
+                most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                thread::sleep(Duration::from_millis(1));
+                now.fetch_sub(1, Ordering::Relaxed);
+                handled.fetch_add(1, Ordering::Relaxed);
+            });
+            assert!(queue.post(wait).is_ok());
+        }
+        // Closing would let all of them work.
+        let begin = Instant::now();
+        while handled.load(Ordering::Relaxed) < 2000 && begin.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        end(&queue, workers);
+        assert!(most.load(Ordering::Relaxed) >= 5, "{most:?} at a time");
     }
 
     #[test]

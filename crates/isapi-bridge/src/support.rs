@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use crate::arguments::{Data, Text};
-use crate::control_block::ControlBlock;
+use crate::control_block::{ControlBlock, SHORT_WRITE};
 use crate::lease::{CallError, Entered};
 use crate::results::ResultClass;
 use crate::terminated::Terminated;
@@ -33,7 +33,8 @@ impl ControlBlock {
         headers: &Data,
         keep: bool,
     ) -> PyResult<()> {
-        self.short_call(py, "ServerSupportFunction(HSE_REQ_SEND_RESPONSE_HEADER_EX)", |entered| {
+        const FUNCTION: &str = "ServerSupportFunction(HSE_REQ_SEND_RESPONSE_HEADER_EX)";
+        let send = |entered: &Entered<'_>| {
             let mut info = HSE_SEND_HEADER_EX_INFO {
                 pszStatus: status.as_ptr().cast(),
                 pszHeader: headers.as_ptr().cast(),
@@ -47,7 +48,13 @@ impl ControlBlock {
             }?;
             entered.mark_answered();
             Ok(())
-        })
+        };
+        // What stands behind the headers is body, which may have to wait for the client.
+        if status.as_slice().len() + headers.as_slice().len() <= SHORT_WRITE {
+            self.short_call(py, FUNCTION, send)
+        } else {
+            self.call(py, FUNCTION, send)
+        }
     }
 
     pub(crate) fn redirect(&self, py: Python<'_>, url: &Text) -> PyResult<()> {

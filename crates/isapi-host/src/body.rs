@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
@@ -14,7 +15,7 @@ use crate::access_log::AccessRecord;
 use crate::connection::Turn;
 use crate::extension::pipe::PipeBody;
 use crate::file_body::FileBody;
-use crate::stream::Chunk;
+use crate::stream::{Account, Chunk};
 
 /// What is sent.
 pub(crate) enum Source {
@@ -26,16 +27,62 @@ pub(crate) enum Source {
     File(FileBody),
 }
 
-/// A source, and the record that it ends.
+/// A source, and what ends with it.
 pub(crate) struct ResponseBody {
     source: Source,
-    access: Option<Arc<AccessRecord>>,
+    /// There until the body is dropped.
+    holding: Option<Holding>,
     sent: u64,
     /// Bytes that the response must have to be complete, when that is known; 0 for one without a body.
     due: Option<u64>,
     ended: bool,
-    /// The connection is this response's until the body is dropped.
-    _turn: Turn,
+}
+
+/// What is held until the response has been sent: its log entry, and the connection.
+struct Held {
+    access: Option<Arc<AccessRecord>>,
+    sent: AtomicU64,
+    complete: AtomicBool,
+    /// The connection is this response's until then.
+    turn: Turn,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(access) = &self.access {
+            access.ended(*self.sent.get_mut(), *self.complete.get_mut());
+        }
+    }
+}
+
+impl Account for Held {
+    fn unsent(&self, bytes: u64) {
+        self.sent.fetch_sub(bytes, Ordering::Relaxed);
+        self.complete.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Who holds it: the body alone, or files as well, which are on their way when the body has ended.
+enum Holding {
+    Alone(Held),
+    Shared(Arc<Held>),
+}
+
+impl Holding {
+    fn held(&self) -> &Held {
+        match self {
+            Holding::Alone(held) => held,
+            Holding::Shared(held) => held,
+        }
+    }
+
+    fn share(self) -> (Self, Arc<Held>) {
+        let held = match self {
+            Holding::Alone(held) => Arc::new(held),
+            Holding::Shared(held) => held,
+        };
+        (Holding::Shared(Arc::clone(&held)), held)
+    }
 }
 
 impl ResponseBody {
@@ -52,7 +99,17 @@ impl ResponseBody {
         }
         let bodiless = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let due = if bodiless { Some(0) } else { length };
-        Response::from_parts(parts, ResponseBody { source, access, sent: 0, due, ended: false, _turn: turn })
+        let held = Held { access, sent: AtomicU64::new(0), complete: AtomicBool::new(false), turn };
+        let body = ResponseBody { source, holding: Some(Holding::Alone(held)), sent: 0, due, ended: false };
+        Response::from_parts(parts, body)
+    }
+
+    /// A file has been handed over: it is sent when the body has long ended, and counts until then.
+    fn account_for_file(&mut self) {
+        if let Some((holding, held)) = self.holding.take().map(Holding::share) {
+            held.turn.link().files().account(Arc::clone(&held) as Arc<dyn Account>);
+            self.holding = Some(holding);
+        }
     }
 }
 
@@ -70,7 +127,12 @@ impl Body for ResponseBody {
             Source::File(body) => Pin::new(body).poll_frame(cx),
         };
         match &polled {
-            Poll::Ready(Some(Ok(frame))) => self.sent += frame.data_ref().map_or(0, |data| data.remaining() as u64),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.sent += frame.data_ref().map_or(0, |data| data.remaining() as u64);
+                if matches!(frame.data_ref(), Some(Chunk::File(_))) {
+                    self.account_for_file();
+                }
+            }
             Poll::Ready(None) => self.ended = true,
             _ => {}
         }
@@ -101,8 +163,10 @@ impl Drop for ResponseBody {
             body.satisfy();
         }
         let complete = self.ended || self.is_end_stream() || all_sent;
-        if let Some(access) = &self.access {
-            access.ended(self.sent, complete);
+        if let Some(holding) = &self.holding {
+            let held = holding.held();
+            held.sent.store(self.sent, Ordering::Relaxed);
+            held.complete.store(complete, Ordering::Relaxed);
         }
     }
 }

@@ -56,6 +56,7 @@ async fn bytes_come(stream: &mut Stream<impl Socket>, link: &Link) -> bool {
 /// Serves requests until the connection ends, or has been idle for so long that its buffers are better given back.
 async fn serve_until_rest<S: Socket>(stream: Stream<S>, peers: Peers, existence: &Existence) -> Option<Stream<S>> {
     let (host, link) = (existence.host(), &existence.link);
+    link.wake_up();
     let (turn_link, service_host) = (Arc::clone(link), Arc::clone(host));
     let service = service_fn(move |request: Request<Incoming>| {
         let turn = Turn::begin(&turn_link, &request);

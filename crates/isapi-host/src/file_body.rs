@@ -82,7 +82,7 @@ impl Body for FileBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Chunk>>>> {
         match self.get_mut() {
             FileBody::Whole(WholeFile { link, file, position, length }) => Poll::Ready(file.take().map(|file| {
-                let file = FileToSend { file, position: *position, left: *length, when_sent: None };
+                let file = FileToSend::new(file, *position, *length, None);
                 Ok(Frame::data(link.files().push(file)))
             })),
             FileBody::Read(body) => {

@@ -171,7 +171,7 @@ impl Link {
             }
         }
         match self.state.load(Ordering::Acquire) {
-            OPEN => (self.rest.load(Ordering::Relaxed) == TIRED).then_some(Request::Rest),
+            OPEN => self.is_tired().then_some(Request::Rest),
             LAST => Some(Request::Last),
             _ => Some(Request::Cut),
         }
@@ -180,7 +180,6 @@ impl Link {
     /// Bytes have come; the first behind an answer begin the next head.
     pub(crate) fn bytes_came(&self) {
         if self.phase.load(Ordering::Relaxed) == IDLE {
-            self.rest.store(AWAKE, Ordering::Relaxed);
             self.enter(HEAD);
         }
     }
@@ -188,6 +187,7 @@ impl Link {
     /// A request has come whole, but for its body.
     pub(crate) fn request_came(&self, has_body: bool) {
         self.had_body.store(has_body, Ordering::Relaxed);
+        self.rest.store(AWAKE, Ordering::Relaxed);
         self.served.store(true, Ordering::Relaxed);
         self.write_waited.store(0, Ordering::Relaxed);
         self.written.store(0, Ordering::Relaxed);
@@ -205,6 +205,12 @@ impl Link {
     /// The connection rests until bytes come.
     pub(crate) fn rest(&self) {
         self.rest.store(RESTING, Ordering::Relaxed);
+    }
+
+    /// The connection has its buffers again.
+    pub(crate) fn wake_up(&self) {
+        self.since.store(clock::now(), Ordering::Relaxed);
+        self.rest.store(AWAKE, Ordering::Relaxed);
     }
 
     fn enter(&self, phase: u8) {
@@ -247,6 +253,11 @@ impl Link {
         let waiting = clock::now().wrapping_sub(write_since).saturating_add(self.write_waited.load(Ordering::Relaxed));
         let earned = self.written.load(Ordering::Relaxed).saturating_mul(1000) / u64::from(timeouts.min_rate);
         u128::from(waiting) > timeouts.rate_after.as_millis() + u128::from(earned)
+    }
+
+    /// Whether the connection is to rest. A request that has come since it was told so is served first.
+    fn is_tired(&self) -> bool {
+        self.rest.load(Ordering::Relaxed) == TIRED && self.phase.load(Ordering::Relaxed) == IDLE
     }
 
     fn tire(&self) {

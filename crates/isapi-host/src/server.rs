@@ -115,6 +115,8 @@ async fn drain(host: &Arc<Host>, grace: Duration) {
     }
     host.connections.cut();
     host.live.wait_for_none(AFTER_CUT).await;
+    // A download has no session. Whatever is left after this is dropped with its event loop.
+    let _ = tokio::time::timeout(AFTER_CUT, host.connections.wait_for_none()).await;
 }
 
 impl fmt::Debug for Server {

@@ -25,9 +25,9 @@ const LINGER: Duration = Duration::from_secs(2);
 /// The most bytes that are copied together to be written as one.
 const SHORT: usize = 1024;
 /// The most of a file that is sent at once.
-const PIECE: usize = 1024 * 1024;
+const PIECE: usize = 256 * 1024;
 
-/// Stands for the bytes of a file. Never written, so it takes no memory.
+/// Stands for the bytes of a file. Nobody looks into it, so it takes no memory.
 static PLACEHOLDER: [u8; PIECE] = [0; PIECE];
 
 /// A piece of a body.
@@ -76,10 +76,27 @@ pub(crate) struct FileToSend {
     /// In bytes; not 0.
     pub(crate) left: u64,
     pub(crate) when_sent: Option<WhenSent>,
+    account: Option<Arc<dyn Account>>,
+}
+
+/// Where what has been sent is counted.
+pub(crate) trait Account: Send + Sync {
+    /// So many bytes that were counted have not been sent.
+    fn unsent(&self, bytes: u64);
+}
+
+impl FileToSend {
+    /// `left` bytes, not 0, of `file` from `position` on.
+    pub(crate) fn new(file: Arc<File>, position: u64, left: u64, when_sent: Option<WhenSent>) -> Self {
+        FileToSend { file, position, left, when_sent, account: None }
+    }
 }
 
 impl Drop for FileToSend {
     fn drop(&mut self) {
+        if let (Some(account), true) = (self.account.take(), self.left > 0) {
+            account.unsent(self.left);
+        }
         if let Some(when_sent) = self.when_sent.take() {
             when_sent(self.left == 0);
         }
@@ -92,6 +109,13 @@ impl Files {
         let chunk = Chunk::File(file.left);
         self.0.lock_anyway().push_back(file);
         chunk
+    }
+
+    /// Has `account` count the file that was announced last.
+    pub(crate) fn account(&self, account: Arc<dyn Account>) {
+        if let Some(last) = self.0.lock_anyway().back_mut() {
+            last.account = Some(account);
+        }
     }
 
     /// Forgets all of them, since the connection has ended.
@@ -139,10 +163,32 @@ pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin + 'static {
         position: u64,
         length: usize,
     ) -> Poll<io::Result<usize>> {
-        let mut buffer = vec![0; length.min(64 * 1024)];
-        let count = read_at(file, &mut buffer, position)?;
-        Pin::new(self).poll_write(cx, &buffer[..count])
+        poll_send_read(self, cx, file, position, length)
     }
+}
+
+/// Sends a part of a file by reading it.
+fn poll_send_read(
+    socket: &mut (impl AsyncWrite + Unpin + ?Sized),
+    cx: &mut Context<'_>,
+    file: &File,
+    position: u64,
+    length: usize,
+) -> Poll<io::Result<usize>> {
+    let mut buffer = vec![0; length.min(64 * 1024)];
+    let count = read_at(file, &mut buffer, position)?;
+    if count == 0 {
+        return Poll::Ready(Ok(0));
+    }
+    Pin::new(socket).poll_write(cx, &buffer[..count])
+}
+
+/// Whether the system says that it cannot send this file by itself.
+#[cfg(target_os = "linux")]
+fn is_unable(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let code = error.raw_os_error();
+    [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP].iter().any(|errno| Some(errno.raw_os_error()) == code)
 }
 
 impl Socket for TcpStream {
@@ -172,7 +218,9 @@ impl Socket for TcpStream {
                 rustix::fs::sendfile(&*self, file, Some(&mut position), length).map_err(io::Error::from)
             });
             match sent {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                // Not every file system can send a file.
+                Err(error) if is_unable(&error) => return poll_send_read(self, cx, file, position, length),
                 sent => return Poll::Ready(sent),
             }
         }

@@ -235,7 +235,7 @@ impl Crew {
                     self.state.lock_anyway().leading -= 1;
                 }
                 Duty::Run(job, seat) => {
-                    super::run(job, Instant::now(), ThreadUsage::now());
+                    super::run(job, Instant::now(), &mut ThreadUsage::now());
                     drop(seat);
                 }
             }
@@ -316,10 +316,10 @@ impl Crew {
     /// The life of the watch.
     fn watch(self: &Arc<Self>, loops: &[Arc<EventLoop>]) {
         let mut seen = vec![0; loops.len()];
-        let mut quiet = 0;
+        let (mut quiet, mut work) = (0, Work::default());
         while !self.state.lock_anyway().stopped {
             thread::sleep(TICK);
-            let mut active = self.hurry();
+            let mut active = self.hurry(&mut work);
             for (event_loop, seen) in loops.iter().zip(&mut seen) {
                 let batch = event_loop.batch();
                 if batch == *seen && event_loop.take_lead_from(batch) {
@@ -337,10 +337,10 @@ impl Crew {
     }
 
     /// Starts threads for jobs that have waited too long; says whether any job waits.
-    fn hurry(self: &Arc<Self>) -> bool {
+    fn hurry(self: &Arc<Self>, work: &mut Work) -> bool {
         let mut state = self.state.lock_anyway();
-        // Threads that take job after job do not block, and more of them would only be in each other's way.
-        let blocked = std::mem::take(&mut state.taken) < state.runners().max(1);
+        // Threads that work, job after job, do not block, and more of them would only be in each other's way.
+        let blocked = std::mem::take(&mut state.taken) < state.runners().max(1) || work.is_little();
         if blocked && state.longest_wait().is_some_and(|wait| wait >= PATIENCE) {
             let room = self.options.max_threads.saturating_sub(state.runners());
             for _ in 0..state.waiting().min(room).min(state.runners().max(1)) {
@@ -361,6 +361,33 @@ impl Crew {
         }
         self.watch_sleeps.store(false, Ordering::SeqCst);
     }
+}
+
+/// How much the whole process works, from tick to tick.
+#[derive(Default)]
+struct Work(Option<(Instant, Duration)>);
+
+impl Work {
+    /// Whether all threads together have worked for less than half of the time since this was last asked: then those
+    /// that have a job wait for something.
+    fn is_little(&mut self) -> bool {
+        let Some(processor) = processor_time() else { return false };
+        let now = Instant::now();
+        let last = self.0.replace((now, processor));
+        last.is_some_and(|(then, before)| processor.saturating_sub(before) * 2 < now - then)
+    }
+}
+
+/// What the process has used of all processors, where the system says it.
+#[cfg(unix)]
+fn processor_time() -> Option<Duration> {
+    rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime).try_into().ok()
+}
+
+/// What the process has used of all processors, where the system says it.
+#[cfg(not(unix))]
+fn processor_time() -> Option<Duration> {
+    None
 }
 
 impl State {

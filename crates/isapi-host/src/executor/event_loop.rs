@@ -173,7 +173,7 @@ impl EventLoop {
         };
         let batch = self.begin_batch(crew);
         let mut outcome = Batch::Over;
-        let (usage, begin) = (ThreadUsage::now(), Instant::now());
+        let (mut usage, begin) = (ThreadUsage::now(), Instant::now());
         let mut now = begin;
         while self.batch.load(Ordering::SeqCst) == batch {
             if now - begin > BATCH {
@@ -182,7 +182,7 @@ impl EventLoop {
             }
             let next = self.inbox.lock_anyway().jobs.pop_front();
             let Some(job) = next else { break };
-            now = super::run(job, now, usage);
+            now = super::run(job, now, &mut usage);
         }
         let kept = self.end_batch(batch);
         drop(seat);

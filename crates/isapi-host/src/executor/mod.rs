@@ -73,7 +73,7 @@ impl Executor {
         }
     }
 
-    /// Ends the event loops, and drops what runs on them. Threads inside native code go on until they leave it.
+    /// Ends the event loops: what is left on them goes no further. Threads inside native code go on until they leave it.
     pub(crate) fn stop(&self) {
         self.crew.stop_watching();
         for event_loop in &self.loops {
@@ -125,7 +125,7 @@ impl Drop for Executor {
 
 /// Runs a job behind the fence and notes how long it took; a panic ends the job, not the thread. `usage` was taken some
 /// time before `begin`.
-fn run(job: Job, begin: Instant, usage: ThreadUsage) -> Instant {
+fn run(job: Job, begin: Instant, usage: &mut ThreadUsage) -> Instant {
     isapi_abi::fence::fence((), job.work);
     let end = Instant::now();
     if let Some(pace) = job.pace {

@@ -7,9 +7,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::thread_usage::ThreadUsage;
+use super::thread_usage::{Spent, ThreadUsage};
 
-/// A call that takes longer is slow.
+/// A call that takes no longer is quick, whatever it does.
+const QUICK: Duration = Duration::from_micros(100);
+/// A call that works for longer is slow. One that waits is slow already when it is not quick: others could run meanwhile.
 const SLOW: Duration = Duration::from_millis(1);
 /// The run of quick calls that a new handler must show, and the longest that is ever asked for.
 const FIRST_RUN: u32 = 32;
@@ -37,17 +39,24 @@ impl Pace {
         self.quick.load(Ordering::Relaxed) >= self.wanted.load(Ordering::Relaxed)
     }
 
-    /// Notes a call that began when the thread had used what `before` says, or later.
-    pub(super) fn note(&self, taken: Duration, before: ThreadUsage) {
-        if taken <= SLOW || before.explains(taken) {
-            self.count(taken);
+    /// Notes a call; `usage` was taken before it began, and is brought up to date when it is looked at.
+    pub(super) fn note(&self, taken: Duration, usage: &mut ThreadUsage) {
+        if taken <= QUICK {
+            return self.count(true);
+        }
+        match usage.spent_on(taken) {
+            Spent::Waiting => self.count(false),
+            Spent::Working if taken > SLOW => self.count(false),
+            Spent::Working => self.count(true),
+            // Other programs held it up, which says nothing.
+            Spent::Idle => {}
         }
     }
 
     /// Two threads at once may lose one of their counts, which does no harm.
-    fn count(&self, taken: Duration) {
+    fn count(&self, is_quick: bool) {
         let (quick, wanted) = (self.quick.load(Ordering::Relaxed), self.wanted.load(Ordering::Relaxed));
-        if taken <= SLOW {
+        if is_quick {
             let forgiven = quick >= wanted.saturating_mul(FORGIVEN_AFTER);
             if forgiven && wanted > FIRST_RUN {
                 self.wanted.store(wanted / 2, Ordering::Relaxed);
@@ -70,7 +79,7 @@ mod tests {
         (0..)
             .find(|_| {
                 let fast = pace.is_fast();
-                pace.count(Duration::ZERO);
+                pace.count(true);
                 fast
             })
             .expect("a handler that is quick for long enough is fast")
@@ -87,9 +96,9 @@ mod tests {
     fn a_slow_call_ends_it_and_a_surprise_asks_for_more() {
         let pace = Pace::default();
         quick_calls_until_fast(&pace);
-        pace.count(SLOW * 2);
+        pace.count(false);
         assert!(!pace.is_fast());
-        pace.count(SLOW * 2);
+        pace.count(false);
         assert_eq!(quick_calls_until_fast(&pace), FIRST_RUN * 2, "only the first of the two was a surprise");
     }
 
@@ -97,11 +106,11 @@ mod tests {
     fn surprises_are_forgiven_in_time() {
         let pace = Pace::default();
         quick_calls_until_fast(&pace);
-        pace.count(SLOW * 2);
+        pace.count(false);
         for _ in 0..=FIRST_RUN * 2 * FORGIVEN_AFTER {
-            pace.count(Duration::ZERO);
+            pace.count(true);
         }
-        pace.count(SLOW * 2);
+        pace.count(false);
         assert_eq!(quick_calls_until_fast(&pace), FIRST_RUN * 2);
     }
 }

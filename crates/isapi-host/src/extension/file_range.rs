@@ -42,7 +42,7 @@ impl FileRange {
     /// All that is left, to be sent by the system; `when_sent` is told what becomes of it.
     pub(crate) fn into_file(self, when_sent: WhenSent) -> FileToSend {
         let left = self.len();
-        FileToSend { file: self.file, position: self.position, left, when_sent: Some(when_sent) }
+        FileToSend::new(self.file, self.position, left, Some(when_sent))
     }
 
     /// Reads the next bytes, at least one unless none is left, at most `most`, for `session`.

@@ -221,6 +221,23 @@ impl Pipe {
         self.state.lock_anyway().queued <= HIGH_WATER
     }
 
+    /// Queues copies of `pieces` whether or not there is room. Whoever has asked for room just before exceeds
+    /// [`HIGH_WATER`] by no more than he writes.
+    ///
+    /// # Errors
+    /// When the client has gone, or the response has been ended.
+    pub(crate) fn push<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Result<(), WriteFailure> {
+        let mut state = self.state.lock_anyway();
+        state.check()?;
+        let mut reader = None;
+        for piece in pieces {
+            reader = state.push(Bytes::copy_from_slice(piece)).or(reader);
+        }
+        drop(state);
+        self.wake(reader);
+        Ok(())
+    }
+
     /// Blocks while more than [`HIGH_WATER`] bytes wait, then queues a copy of `piece`, which stays in one piece.
     ///
     /// # Errors
@@ -233,7 +250,12 @@ impl Pipe {
                 break;
             }
             let before = state.queued;
+            drop(state);
             about_to_block();
+            state = self.state.lock_anyway();
+            if state.queued <= HIGH_WATER || state.check().is_err() {
+                continue;
+            }
             state.writers += 1;
             let (next, timed_out) = wait_at_most(&self.room, state, limit);
             state = next;

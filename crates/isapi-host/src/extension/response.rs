@@ -115,9 +115,18 @@ impl Response {
         Ok(())
     }
 
-    /// Whether a write of so many bytes would not wait for the client.
-    pub(crate) fn takes_at_once(&self, length: usize) -> bool {
-        length <= HIGH_WATER && self.pipe.has_room()
+    /// As [`Response::write`], but never waits.
+    ///
+    /// # Errors
+    /// 10035 when the bytes cannot be taken at once, and then none is taken; otherwise as there.
+    pub(crate) fn write_at_once(&self, data: &[u8]) -> Result<(), Win32Error> {
+        if data.len() > HIGH_WATER || !self.pipe.has_room() {
+            return Err(Win32Error::WOULD_BLOCK);
+        }
+        let Some(admitted) = self.admit(data)? else { return self.check_client() };
+        let pushed = self.pipe.push(admitted.parts());
+        self.flush_head();
+        Ok(pushed?)
     }
 
     /// Queues a copy of body bytes and calls `when_taken` once there is room for more.
@@ -193,6 +202,12 @@ impl Response {
         let rest = state.end_collecting(status, self.to_head_request());
         if let Err(bad) = &rest {
             self.refuse(bad);
+        }
+        if let (Framing::Length(left @ 1..), Ok([])) = (&state.framing, rest.as_deref()) {
+            tracing::warn!(
+                "ISAPI0329 {} ended its response {left} bytes short of its Content-Length; the connection is cut",
+                self.origin
+            );
         }
         let complete = rest.is_ok() && state.framing.is_complete();
         if let Some(rest) = rest.ok().filter(|rest| !rest.is_empty()) {

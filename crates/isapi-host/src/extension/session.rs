@@ -129,9 +129,9 @@ impl Session {
     /// Writes body bytes if they can be taken at once.
     ///
     /// # Errors
-    /// 10035 when they cannot, and then none is taken; otherwise as [`Response::write`].
+    /// 10035 when they cannot, and then none is taken; otherwise as [`Session::write`].
     pub(crate) fn write_at_once(&self, data: &[u8]) -> Result<(), Win32Error> {
-        if self.response.takes_at_once(data.len()) { self.response.write(data) } else { Err(Win32Error::WOULD_BLOCK) }
+        self.open_response()?.write_at_once(data)
     }
 
     /// Appends to the query field of the log entry.

@@ -11,6 +11,7 @@ use isapi_abi::httpext::{HSE_STATUS_ERROR, HSE_STATUS_PENDING, HSE_STATUS_SUCCES
 
 use super::Session;
 use crate::extension::completion::Aborted;
+use crate::extension::response::Failure;
 use crate::extension::sessions::SESSIONS;
 use crate::extension::win32::Win32Error;
 use crate::host::Seat;
@@ -147,6 +148,13 @@ impl Session {
 
     fn end(self: &Arc<Self>, success: bool, aborted: Option<Aborted>) {
         let cut_short = aborted.as_ref().is_some_and(|aborted| aborted.partial);
+        if success && aborted.is_some() {
+            tracing::warn!(
+                "ISAPI0305 {} ended its request while an asynchronous operation was outstanding, which is given up; \
+                 one that returns before the operation has completed returns HSE_STATUS_PENDING",
+                self.describe()
+            );
+        }
         self.end_response(success && !cut_short);
         if let Some(callback) = aborted.and_then(|aborted| aborted.callback) {
             self.report_aborted(callback, Win32Error::ABORTED);
@@ -163,7 +171,8 @@ impl Session {
         } else {
             let client_gone = !self.response.is_connected();
             let failure = self.response.fail();
-            if client_gone {
+            // A client that has got everything may have gone since.
+            if client_gone && failure != Failure::Whole {
                 tracing::info!("ISAPI0305 {} gave the request up: the client has gone", self.describe());
             } else {
                 tracing::warn!("ISAPI0305 {} failed the request: {failure}", self.describe());
