@@ -1,9 +1,10 @@
-"""Receive a body of any size in bounded pieces and answer its size and SHA-256.
+"""Receive a large body in bounded pieces and answer its size and SHA-256.
 
     curl --data-binary @file http://localhost:8080/upload/
     curl -T file http://localhost:8080/upload/
 
-A GET shows a page that sends a file the same way: the body is the file itself, with no form around it.
+A GET shows a page that sends a file the same way: the body is the file itself, with no form around it. How
+large it may be is up to the server: 30,000,000 bytes by default (maxAllowedContentLength).
 """
 
 from __future__ import annotations

@@ -43,7 +43,6 @@ table: Final[object]
 
 def live_requests() -> int:
     """Return how many requests some Python object still holds, finished ones included; leaks show here."""
-
 @final
 class HSE_VERSION_INFO:
     """What ``GetExtensionVersion`` fills in. Valid during that call only; Python cannot make one."""

@@ -16,6 +16,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pyisapi import ISAPIError, _failure_page
+from pyisapi._log_writer import LogWriter
 from pyisapi.isapicon import (
     HSE_STATUS_ERROR,
     HSE_STATUS_SUCCESS,
@@ -164,7 +165,8 @@ def _write(text: str) -> None:
     stream = sys.stderr
     if stream is not None:
         try:
-            stream.write(text)
+            write = stream.write_report if isinstance(stream, LogWriter) else stream.write
+            write(text)
             return
         except (OSError, ValueError):
             pass  # a closed or broken stream: the log file is left

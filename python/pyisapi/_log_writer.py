@@ -33,6 +33,7 @@ class LogWriter(io.TextIOBase):
         self._sink = sink
         self._descriptor = descriptor
         self._this_thread = threading.local()
+        self._line_is_open = False
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # typeshed has an attribute
@@ -58,6 +59,13 @@ class LogWriter(io.TextIOBase):
         self._hand_on(pending[:end], pending[end:])
         return len(text)
 
+    def write_report(self, report: str) -> None:
+        """Hand on a report as lines of its own; what this thread left unfinished becomes a line before it."""
+        pending = self._pending()
+        if pending or self._line_is_open:
+            self._hand_on(pending + "\n", "")
+        self._hand_on(report, "")
+
     def flush(self) -> None:
         """Hand on also an unfinished line of this thread."""
         self._hand_on(self._pending(), "")
@@ -69,6 +77,7 @@ class LogWriter(io.TextIOBase):
     def _hand_on(self, lines: str, pending: str) -> None:
         self._this_thread.pending = pending
         if lines:
+            self._line_is_open = not lines.endswith("\n")
             self._sink(lines)
 
 
@@ -104,6 +113,8 @@ def as_json(sink: Sink) -> Sink:
     """Return a sink that makes one JSON object, on one line, of each piece that it is handed."""
 
     def write(lines: str) -> None:
+        if lines == "\n":
+            return  # a line's end alone, such as behind a line that was flushed unfinished, says nothing
         code = _CODE.match(lines)
         record = {
             "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),

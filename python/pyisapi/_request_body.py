@@ -9,12 +9,16 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from pyisapi import ExtensionError
 from pyisapi._request_source import RequestError, RequestSource
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 BUFFER_BYTES = 64 * 1024
+
+# What ReadClient reports when chunks outgrow what the server allows (ERROR_INVALID_DATA).
+_TOO_LONG_FOR_SERVER = 13
 
 
 class BodyReader(io.RawIOBase):
@@ -55,9 +59,19 @@ class BodyReader(io.RawIOBase):
         if size <= 0:
             return b""
         if not self._available:
-            return self._ecb.ReadClient(size)
+            return self._read(size)
         block, self._available = self._available[:size], self._available[size:]
         return block
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._ecb.ReadClient(size)
+        except ExtensionError as error:
+            # A body of known length was measured before the script was called.
+            if self._total >= 0 or error.errno != _TOO_LONG_FOR_SERVER:
+                raise
+            reason = "the body is longer than the server allows (maxAllowedContentLength)"
+            raise RequestError(413, reason) from None
 
     def _refuse_too_long(self, length: int) -> None:
         if self._max_bytes is not None and length > self._max_bytes:
@@ -69,8 +83,9 @@ def body(ecb: RequestSource, max_bytes: int | None = None) -> io.BufferedReader:
     """Return the request's body as a binary file: ``read``, ``readline``, ``readinto``, iteration.
 
     Once per request, because what has been read is gone. A body that is longer than ``max_bytes`` is a
-    ``RequestError`` with status 413: at once if its length is known, else when that much has been read. A
-    body that ends before its length is one with status 400; when the client goes away ``ExtensionError`` is
+    ``RequestError`` with status 413: at once if its length is known, else when that much has been read. So is
+    a chunked body that outgrows the server's own limit, ``maxAllowedContentLength``, while it is read. A body
+    that ends before its length is one with status 400; when the client goes away ``ExtensionError`` is
     raised. Reading blocks until as much has come as was asked for, up to 64 KiB at a time.
     """
     return io.BufferedReader(BodyReader(ecb, max_bytes), BUFFER_BYTES)

@@ -47,10 +47,11 @@ def respond(
 
     Text is sent as UTF-8. ``Content-Length`` is added, so the connection is kept, and ``Content-Type`` unless
     it is given: ``text/plain`` for ``str``, ``application/octet-stream`` for ``bytes``. A line break in a
-    header, or a body where the status has none, is a ``ValueError``, and nothing has been sent then.
+    header, or a body where the status has none, is a ``ValueError``, a body that is neither text nor bytes a
+    ``TypeError``, and nothing has been sent then.
     """
     line = _status_line(status)
-    data = body.encode() if isinstance(body, str) else body
+    data = _encoded(body)
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
     if not _NO_BODY.match(line):
         text_type = "text/plain; charset=utf-8" if isinstance(body, str) else "application/octet-stream"
@@ -62,6 +63,13 @@ def respond(
     ecb.SendResponseHeaders(line, _header_block(pairs), True)
     if data and ecb.Method != b"HEAD":
         ecb.WriteClient(data)
+
+
+def _encoded(body: str | bytes) -> bytes:
+    if isinstance(body, str):
+        return body.encode()
+    # Through a view: bytes() would take a number for a length.
+    return body if isinstance(body, bytes) else bytes(memoryview(body))
 
 
 def _status_line(status: int | str) -> str:

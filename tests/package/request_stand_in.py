@@ -28,9 +28,12 @@ class Request:
         self.written: list[bytes] = []
         self.takes_at_most: int | None = None
         self.error: Exception | None = None
+        self.read_error: Exception | None = None
 
     def ReadClient(self, n: int, /) -> bytes:
         self.asked.append(n)
+        if self.read_error:
+            raise self.read_error
         block, self.rest = self.rest[:n], self.rest[n:]
         return block
 

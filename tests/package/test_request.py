@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from request_stand_in import Request
 
-from pyisapi import request
+from pyisapi import ExtensionError, request
 from pyisapi.request import RequestError
 
 
@@ -127,6 +127,22 @@ def test_body_that_ends_early_is_400() -> None:
 def test_empty_body_asks_for_nothing() -> None:
     source = Request()
     assert request.body(source, 0).read() == b"" and source.asked == []
+
+
+@pytest.mark.parametrize("read", [request.body, request.form])
+def test_chunked_body_over_the_servers_limit_is_413(read: Any) -> None:
+    source = Request(b"a=12345", available=3, total=-1, content_type="application/x-www-form-urlencoded")
+    source.read_error = ExtensionError(13, None, "ReadClient")
+    assert refused(lambda: read(source).read()) == 413
+
+
+@pytest.mark.parametrize(("total", "errno"), [(-1, 64), (-1, 1460), (5, 13)])
+def test_other_failures_of_reading_are_the_servers_own(total: int, errno: int) -> None:
+    source = Request(b"12345", total=total)
+    source.read_error = ExtensionError(errno, None, "ReadClient")
+    with pytest.raises(ExtensionError) as caught:
+        request.body(source).read()
+    assert caught.value.errno == errno
 
 
 # JSON

@@ -75,6 +75,25 @@ def test_what_is_no_header_is_refused_before_anything_is_sent(
     assert sink.heads == []
 
 
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [([b"x"], TypeError), (7, TypeError), (None, TypeError), ({}, TypeError), ("\ud800", UnicodeEncodeError)],
+)
+def test_what_is_no_body_is_refused_before_anything_is_sent(body: Any, error: type[Exception]) -> None:
+    for status in (200, 204):
+        sink = Request()
+        with pytest.raises(error):
+            respond(sink, status, body)
+        assert (sink.heads, sink.written) == ([], [])
+
+
+def test_other_objects_of_bytes_are_counted_in_bytes() -> None:
+    for body in (bytearray(b"1234"), memoryview(b"1234").cast("H")):
+        sink = Request()
+        respond(sink, 200, body)  # type: ignore[arg-type]
+        assert b"Content-Length: 4\r\n" in sink.heads[0][1] and sink.written == [b"1234"]
+
+
 # The text writer
 
 

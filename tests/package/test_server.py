@@ -5,8 +5,10 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
 from package_under_test import run_python
 
+from pyisapi import _failure
 from pyisapi._log_writer import LogWriter, as_json, to_file
 
 
@@ -209,6 +211,30 @@ def test_the_lines_of_several_threads_stay_whole() -> None:
     for thread in threads:
         thread.join()
     assert sorted(pieces) == sorted(f"{name} {number}\n" for name in "abcd" for number in range(200))
+
+
+@pytest.mark.parametrize("flush", [False, True])
+def test_a_report_begins_on_a_line_of_its_own(flush: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[str] = []
+    monkeypatch.setattr(sys, "stderr", LogWriter(pieces.append))
+    print("x", end="", file=sys.stderr, flush=flush)
+    _failure.report("ISAPI0206", "failed", None)
+    _failure.report("ISAPI0206", "again", None)
+    lines = "".join(pieces).splitlines()
+    assert lines[0] == "x" and len(lines) == 3
+    assert pieces[-2].startswith("ISAPI0206 [") and pieces[-1].startswith("ISAPI0206 [")
+
+
+@pytest.mark.parametrize("flush", [False, True])
+def test_a_report_behind_an_unfinished_line_is_a_json_record_of_its_own(
+    flush: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[str] = []
+    monkeypatch.setattr(sys, "stderr", LogWriter(as_json(pieces.append)))
+    print("x", end="", file=sys.stderr, flush=flush)
+    _failure.report("ISAPI0206", "failed", None)
+    line, report = [json.loads(piece) for piece in pieces]
+    assert (line["level"], line["message"], report["level"]) == ("INFO", "x", "ERROR")
 
 
 def test_json_records_hold_a_whole_report() -> None:
