@@ -41,6 +41,8 @@ pub(crate) struct Link {
     since: AtomicU32,
     /// When a write began to wait for the client; 0 while none does.
     write_since: AtomicU32,
+    /// The last request came while the answer before it waited for the client.
+    came_behind_write: AtomicBool,
     /// The last request had a body, of which some may be on its way.
     had_body: AtomicBool,
     /// There has been a request.
@@ -149,6 +151,7 @@ impl Link {
     pub(crate) fn request_came(&self, has_body: bool) {
         self.had_body.store(has_body, Ordering::Relaxed);
         self.served.store(true, Ordering::Relaxed);
+        self.came_behind_write.store(self.write_since.load(Ordering::Relaxed) != 0, Ordering::Relaxed);
         self.enter(REQUEST);
     }
 
@@ -172,12 +175,13 @@ impl Link {
         self.phase.store(phase, Ordering::Relaxed);
     }
 
-    /// A write waits for the client, or no longer.
-    pub(crate) fn write_waits(&self, waits: bool) {
-        let since = self.write_since.load(Ordering::Relaxed);
-        if waits != (since != 0) {
+    /// A write waits for the client, or no longer. `true` when it has waited until now, and a request came meanwhile.
+    pub(crate) fn write_waits(&self, waits: bool) -> bool {
+        let has_waited = self.write_since.load(Ordering::Relaxed) != 0;
+        if waits != has_waited {
             self.write_since.store(if waits { clock::now() } else { 0 }, Ordering::Relaxed);
         }
+        has_waited && !waits && self.came_behind_write.load(Ordering::Relaxed)
     }
 
     /// Whether the last request had a body, of which some may be on its way.
