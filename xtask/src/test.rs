@@ -1,11 +1,16 @@
 //! All checks, in the order in which they fail fastest, and the count of the tests.
 
+use std::process::Command;
+
 use crate::environment::Environment;
-use crate::process::{Error, command, run, run_and_read};
+use crate::process::{Error, command, run, run_and_read, succeeds};
 use crate::stage;
 
 /// What the checks of the Python side need.
 const TOOLS: [&str; 3] = ["mypy==1.18.*", "pytest==8.*", "ruff==0.14.*"];
+
+/// The host with what its fuzz targets call.
+const FUZZING: [&str; 4] = ["--package", "isapi-host", "--features", "fuzzing"];
 
 /// How many tests ended how.
 #[derive(Default)]
@@ -29,9 +34,14 @@ pub fn check(pytest: Option<&[String]>) -> Result<(), Error> {
 
 fn all(count: &mut Count) -> Result<bool, Error> {
     run_command("cargo", &["fmt", "--all", "--check"])?;
+    run_command("cargo", &["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"])?;
     run_command(
         "cargo",
         &["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "--deny", "warnings"],
+    )?;
+    run_command(
+        "cargo",
+        &[&["clippy", "--all-targets", "--locked", "--quiet"][..], &FUZZING, &["--", "--deny", "warnings"]].concat(),
     )?;
     run_command(
         "cargo",
@@ -45,7 +55,31 @@ fn all(count: &mut Count) -> Result<bool, Error> {
 }
 
 fn rust_tests(count: &mut Count) -> Result<bool, Error> {
-    let (output, good) = run_and_read(&mut command("cargo", &["test", "--workspace", "--locked", "--no-fail-fast"]))?;
+    let workspace = cargo_test(&["test", "--workspace", "--locked", "--no-fail-fast"], count)?;
+    // With the feature, so that what is tested above is what is shipped.
+    let corpus = cargo_test(&[&["test", "--locked", "--test", "corpus"][..], &FUZZING].concat(), count)?;
+    Ok(workspace & corpus & miri_tests(count)?)
+}
+
+/// The crate that Miri can run. Its leak check is off, since the fence leaks a panic's payload on purpose.
+fn miri_tests(count: &mut Count) -> Result<bool, Error> {
+    // Only looked for, not installed.
+    let mut version = command("cargo", &["+nightly", "miri", "--version"]);
+    if !succeeds(version.env("RUSTUP_AUTO_INSTALL", "0")) {
+        eprintln!("skipped: Miri is not installed (rustup toolchain install nightly -c miri -c rust-src)");
+        count.skipped += 1;
+        return Ok(true);
+    }
+    let mut miri = command("cargo", &["+nightly", "miri", "test", "--package", "isapi-abi", "--locked"]);
+    count_tests(miri.env("MIRIFLAGS", "-Zmiri-ignore-leaks"), count)
+}
+
+fn cargo_test(arguments: &[&str], count: &mut Count) -> Result<bool, Error> {
+    count_tests(&mut command("cargo", arguments), count)
+}
+
+fn count_tests(test: &mut Command, count: &mut Count) -> Result<bool, Error> {
+    let (output, good) = run_and_read(test)?;
     for line in output.lines().filter(|line| line.starts_with("test result:")) {
         count.passed += number_before(line, "passed");
         count.failed += number_before(line, "failed");
