@@ -58,7 +58,8 @@ fn rust_tests(count: &mut Count) -> Result<bool, Error> {
     let workspace = cargo_test(&["test", "--workspace", "--locked", "--no-fail-fast"], count)?;
     // With the feature, so that what is tested above is what is shipped.
     let corpus = cargo_test(&[&["test", "--locked", "--test", "corpus"][..], &FUZZING].concat(), count)?;
-    Ok(workspace & corpus & miri_tests(count)?)
+    let checks = cargo_test(&[&["test", "--locked", "--lib"][..], &FUZZING, &["fuzzing::"]].concat(), count)?;
+    Ok(workspace & corpus & checks & miri_tests(count)?)
 }
 
 /// The crate that Miri can run. Its leak check is off, since the fence leaks a panic's payload on purpose.
