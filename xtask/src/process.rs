@@ -26,6 +26,11 @@ pub fn run(command: &mut Command) -> Result<(), Error> {
     if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", shown(command)).into()) }
 }
 
+/// Whether a command can be run and succeeds. What it says is not shown.
+pub fn succeeds(command: &mut Command) -> bool {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
 /// Runs a command, shows its standard output line by line, and returns it with whether it succeeded.
 pub fn run_and_read(command: &mut Command) -> Result<(String, bool), Error> {
     eprintln!("$ {}", shown(command));

@@ -1,14 +1,16 @@
 //! All checks, in the order in which they fail fastest, and the count of the tests.
 
+use std::process::Command;
+
 use crate::environment::Environment;
-use crate::process::{Error, command, run, run_and_read};
+use crate::process::{Error, command, run, run_and_read, succeeds};
 use crate::stage;
 
 /// What the checks of the Python side need.
 const TOOLS: [&str; 3] = ["mypy==1.18.*", "pytest==8.*", "ruff==0.14.*"];
 
-/// What replays the kept inputs of the fuzz targets.
-const FUZZING: [&str; 2] = ["--features", "isapi-host/fuzzing"];
+/// The host with what its fuzz targets call.
+const FUZZING: [&str; 4] = ["--package", "isapi-host", "--features", "fuzzing"];
 
 /// How many tests ended how.
 #[derive(Default)]
@@ -32,21 +34,20 @@ pub fn check(pytest: Option<&[String]>) -> Result<(), Error> {
 
 fn all(count: &mut Count) -> Result<bool, Error> {
     run_command("cargo", &["fmt", "--all", "--check"])?;
+    run_command("cargo", &["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"])?;
     run_command(
         "cargo",
-        &[
-            &["clippy", "--workspace", "--all-targets", "--locked", "--quiet"],
-            &FUZZING[..],
-            &["--", "--deny", "warnings"],
-        ]
-        .concat(),
+        &["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "--deny", "warnings"],
+    )?;
+    run_command(
+        "cargo",
+        &[&["clippy", "--all-targets", "--locked", "--quiet"][..], &FUZZING, &["--", "--deny", "warnings"]].concat(),
     )?;
     run_command(
         "cargo",
         &["check", "--quiet", "--package", "isapi-abi", "--locked", "--target", "i686-pc-windows-gnu"],
     )?;
     let rust = rust_tests(count)?;
-    miri()?;
     let environment = stage::stage()?;
     type_checks(&environment)?;
     let python = python_tests(&environment, &[], count)?;
@@ -54,26 +55,38 @@ fn all(count: &mut Count) -> Result<bool, Error> {
 }
 
 fn rust_tests(count: &mut Count) -> Result<bool, Error> {
-    let (output, good) =
-        run_and_read(command("cargo", &["test", "--workspace", "--locked", "--no-fail-fast"]).args(FUZZING))?;
+    let workspace = cargo_test(&["test", "--workspace", "--locked", "--no-fail-fast"], count)?;
+    // With the feature, so that what is tested above is what is shipped.
+    let corpus = cargo_test(&[&["test", "--locked", "--test", "corpus"][..], &FUZZING].concat(), count)?;
+    let checks = cargo_test(&[&["test", "--locked", "--lib"][..], &FUZZING, &["fuzzing::"]].concat(), count)?;
+    Ok(workspace & corpus & checks & miri_tests(count)?)
+}
+
+/// The crate that Miri can run. Its leak check is off, since the fence leaks a panic's payload on purpose.
+fn miri_tests(count: &mut Count) -> Result<bool, Error> {
+    // Only looked for, not installed.
+    let mut version = command("cargo", &["+nightly", "miri", "--version"]);
+    if !succeeds(version.env("RUSTUP_AUTO_INSTALL", "0")) {
+        eprintln!("skipped: Miri is not installed (rustup toolchain install nightly -c miri -c rust-src)");
+        count.skipped += 1;
+        return Ok(true);
+    }
+    let mut miri = command("cargo", &["+nightly", "miri", "test", "--package", "isapi-abi", "--locked"]);
+    count_tests(miri.env("MIRIFLAGS", "-Zmiri-ignore-leaks"), count)
+}
+
+fn cargo_test(arguments: &[&str], count: &mut Count) -> Result<bool, Error> {
+    count_tests(&mut command("cargo", arguments), count)
+}
+
+fn count_tests(test: &mut Command, count: &mut Count) -> Result<bool, Error> {
+    let (output, good) = run_and_read(test)?;
     for line in output.lines().filter(|line| line.starts_with("test result:")) {
         count.passed += number_before(line, "passed");
         count.failed += number_before(line, "failed");
         count.skipped += number_before(line, "ignored");
     }
     Ok(good)
-}
-
-/// The tests of isapi-abi under Miri, where it is installed.
-fn miri() -> Result<(), Error> {
-    let installed =
-        command("cargo", &["+nightly", "miri", "--version"]).output().is_ok_and(|found| found.status.success());
-    if !installed {
-        return println("skipped: Miri on isapi-abi (rustup toolchain install nightly --component miri,rust-src)");
-    }
-    let arguments = ["+nightly", "miri", "test", "--quiet", "--package", "isapi-abi", "--locked"];
-    // The fence leaks the payload of a panic on purpose.
-    run(command("cargo", &arguments).env("MIRIFLAGS", "-Zmiri-ignore-leaks"))
 }
 
 fn type_checks(environment: &Environment) -> Result<(), Error> {

@@ -54,6 +54,8 @@ pub(crate) struct Link {
     /// How long writes of the present response have waited before, in milliseconds, and the bytes that got out.
     write_waited: AtomicU32,
     written: AtomicU64,
+    /// The last request came while the answer before it waited for the client.
+    came_behind_write: AtomicBool,
     /// The last request had a body, of which some may be on its way.
     had_body: AtomicBool,
     /// There has been a request.
@@ -191,6 +193,7 @@ impl Link {
         self.served.store(true, Ordering::Relaxed);
         self.write_waited.store(0, Ordering::Relaxed);
         self.written.store(0, Ordering::Relaxed);
+        self.came_behind_write.store(self.write_since.load(Ordering::Relaxed) != 0, Ordering::Relaxed);
         self.enter(REQUEST);
     }
 
@@ -218,16 +221,17 @@ impl Link {
         self.phase.store(phase, Ordering::Relaxed);
     }
 
-    /// A write waits for the client, or no longer.
-    pub(crate) fn write_waits(&self, waits: bool) {
+    /// A write waits for the client, or no longer. `true` when it has waited until now, and a request came meanwhile.
+    pub(crate) fn write_waits(&self, waits: bool) -> bool {
         let since = self.write_since.load(Ordering::Relaxed);
         if waits == (since != 0) {
-            return;
+            return false;
         }
         self.write_since.store(if waits { clock::now() } else { 0 }, Ordering::Relaxed);
         if !waits {
             self.write_waited.fetch_add(clock::now().wrapping_sub(since), Ordering::Relaxed);
         }
+        !waits && self.came_behind_write.load(Ordering::Relaxed)
     }
 
     /// So many bytes have got out.

@@ -249,8 +249,12 @@ impl<S: Socket> Stream<S> {
         Stream { socket, link, rewound: Bytes::new(), linger_limit: None }
     }
 
-    fn note(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        self.link.write_waits(result.is_pending());
+    fn note(&self, cx: &Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if self.link.write_waits(result.is_pending()) {
+            // hyper does not ask for the answer to a request before the answer in front of it has been written, and
+            // once it has been, it waits for an event that need not come.
+            cx.waker().wake_by_ref();
+        }
         if let Poll::Ready(Ok(bytes)) = result {
             self.link.wrote(bytes);
         }
@@ -347,7 +351,7 @@ impl<S: Socket> AsyncWrite for Stream<S> {
         } else {
             Pin::new(&mut this.socket).poll_write(cx, buffer)
         };
-        this.note(result)
+        this.note(cx, result)
     }
 
     fn poll_write_vectored(
@@ -361,7 +365,7 @@ impl<S: Socket> AsyncWrite for Stream<S> {
             Some(place) => Pin::new(&mut this.socket).poll_write_vectored(cx, &buffers[..place]),
             None => poll_write_together(&mut this.socket, cx, buffers),
         };
-        this.note(result)
+        this.note(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -394,5 +398,53 @@ impl<S: Socket> Drop for Stream<S> {
         if self.link.resets() {
             self.socket.reset_on_close();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+
+    use super::*;
+
+    impl Socket for DuplexStream {}
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// How often the task is woken by the write that goes on after it waited for the client.
+    async fn wakes_when_a_write_goes_on(request_comes_meanwhile: bool) -> usize {
+        let (socket, mut client) = duplex(4);
+        let link = Arc::new(Link::new());
+        let mut stream = pin!(Stream::new(socket, Arc::clone(&link)));
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let mut cx = Context::from_waker(&waker);
+        assert!(matches!(stream.as_mut().poll_write(&mut cx, b"abcd"), Poll::Ready(Ok(4))));
+        assert!(stream.as_mut().poll_write(&mut cx, b"ef").is_pending());
+        if request_comes_meanwhile {
+            link.request_came(false);
+        }
+        client.read_exact(&mut [0; 4]).await.expect("it has been written");
+        let before = count.0.load(Ordering::SeqCst);
+        assert!(matches!(stream.as_mut().poll_write(&mut cx, b"ef"), Poll::Ready(Ok(2))));
+        count.0.load(Ordering::SeqCst) - before
+    }
+
+    #[tokio::test]
+    async fn a_request_that_came_while_a_write_waited_is_seen_to_when_the_write_goes_on() {
+        assert_eq!(wakes_when_a_write_goes_on(true).await, 1);
+        assert_eq!(wakes_when_a_write_goes_on(false).await, 0);
     }
 }

@@ -17,6 +17,7 @@ fn replay(target: &str, play: fn(&[u8])) {
     inputs.sort();
     assert!(!inputs.is_empty(), "{} is empty", folder.display());
     for input in inputs {
+        // Shown with `--nocapture`, which tells the input that ends the process.
         eprintln!("{}", input.display());
         play(&fs::read(&input).expect("an input can be read"));
     }

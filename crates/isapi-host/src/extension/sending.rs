@@ -30,6 +30,33 @@ pub(crate) enum Part {
     File(FileRange),
 }
 
+/// A head to send, copied out of the module's memory: that may be gone before the head is read.
+pub(crate) struct Head {
+    status: Vec<u8>,
+    block: Vec<u8>,
+}
+
+impl Head {
+    pub(crate) fn copy(status: &[u8], block: &[u8]) -> Self {
+        Head { status: status.to_vec(), block: block.to_vec() }
+    }
+}
+
+/// Sends `head`, if there is one, and lets the connection end behind the response if it is to `disconnect`.
+///
+/// # Errors
+/// As [`Response::send_head`](super::response::Response::send_head).
+pub(crate) fn send_head(session: &Session, head: Option<Head>, disconnect: bool) -> Result<(), Win32Error> {
+    match head {
+        Some(Head { status, block }) => session.response().send_head(&status, &block, disconnect.then_some(false)),
+        None if disconnect => {
+            session.response().close_behind();
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
 /// What becomes of the response behind the last part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Afterwards {

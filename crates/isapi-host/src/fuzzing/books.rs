@@ -110,10 +110,10 @@ impl Books {
         self.accepted += 1;
         if let Some(pending) = in_start {
             self.unsure += usize::from(pending.unsure);
-            if let Some(before) = self.outstanding.replace(pending) {
-                // Its end is on its way, or it has none: from now on, completions may be of either.
-                self.kept.push(before);
-                self.kept.extend(self.outstanding.take());
+            let before = self.outstanding.replace(pending);
+            if before.is_some() || !self.kept.is_empty() {
+                // The end of the one before is on its way, or it has none: from now on, completions may be of either.
+                self.kept.extend(before.into_iter().chain(self.outstanding.take()));
             }
         }
         None
@@ -124,19 +124,19 @@ impl Books {
         self.users += 1;
         self.running += 1;
         self.completed += 1;
-        // While another is being started, or after such a time, it may be that one's; what was outstanding is over
-        // nevertheless, or the other would not have been accepted.
-        let is_plain = self.kept.is_empty() && (self.outstanding.is_none() || self.in_start.is_none());
+        if !self.kept.is_empty() {
+            // It may be anyone's.
+            return self.completed - 1;
+        }
+        // While another is being started, it may be that one's; what was outstanding is over nevertheless, or the other
+        // would not have been accepted.
+        let is_certain = self.outstanding.is_none() || self.in_start.is_none();
         let from_start = self.outstanding.is_none();
         let found = self.outstanding.take().or_else(|| self.in_start.take());
-        assert!(found.is_some() || !self.kept.is_empty(), "a completion without an operation");
-        match found {
-            Some(pending) if is_plain => {
-                pending.check(bytes, error);
-                self.unsure -= usize::from(pending.unsure && !from_start);
-            }
-            Some(pending) if !self.kept.is_empty() => self.kept.push(pending),
-            _ => {}
+        let pending = found.expect("a completion comes for an operation");
+        if is_certain {
+            pending.check(bytes, error);
+            self.unsure -= usize::from(pending.unsure && !from_start);
         }
         self.completed - 1
     }

@@ -12,6 +12,7 @@ mod lifecycle;
 mod loading;
 mod mapping;
 mod numbers;
+mod paces;
 mod protocol;
 mod reading;
 mod responses;

@@ -10,7 +10,7 @@ use crate::extension::completion::Callback;
 use crate::extension::file_range::FileRange;
 use crate::extension::lent::LentBytes;
 use crate::extension::raw;
-use crate::extension::sending::{Afterwards, Part, Sending};
+use crate::extension::sending::{Afterwards, Head, Part, Sending, send_head};
 use crate::extension::session::Session;
 use crate::extension::win32::Win32Error;
 
@@ -24,7 +24,8 @@ pub(super) unsafe fn transmit(session: &Arc<Session>, arguments: Arguments) -> R
         let info = raw::read(arguments.buffer.cast::<HSE_TF_INFO>())?;
         let sending = prepare(&info)?;
         let head = head(&info)?;
-        let send_head = || send_head(session, &info, head);
+        let disconnect = info.dwFlags & HSE_IO_DISCONNECT_AFTER_SEND != 0;
+        let send_head = || send_head(session, head, disconnect);
         if info.dwFlags & HSE_IO_ASYNC == 0 {
             return sending.send(session, send_head);
         }
@@ -58,9 +59,6 @@ fn push(sending: &mut Sending, start: *const c_void, length: u32) -> Result<(), 
     Ok(())
 }
 
-/// A copy of status and header block.
-type Head = (Vec<u8>, Vec<u8>);
-
 /// Copies of status and headers, if the struct is to send a head.
 ///
 /// # Safety
@@ -74,18 +72,5 @@ unsafe fn head(info: &HSE_TF_INFO) -> Result<Option<Head>, Win32Error> {
         let status = raw::text(info.pszStatusCode, raw::MAX_TEXT)?;
         (status, raw::text(info.pHead.cast(), raw::MAX_TEXT)?)
     };
-    Ok(Some((status.unwrap_or_default().to_vec(), block.unwrap_or_default().to_vec())))
-}
-
-/// Sends `head`, if there is one.
-fn send_head(session: &Session, info: &HSE_TF_INFO, head: Option<(Vec<u8>, Vec<u8>)>) -> Result<(), Win32Error> {
-    let disconnect = info.dwFlags & HSE_IO_DISCONNECT_AFTER_SEND != 0;
-    match head {
-        Some((status, block)) => session.response().send_head(&status, &block, disconnect.then_some(false)),
-        None if disconnect => {
-            session.response().close_behind();
-            Ok(())
-        }
-        None => Ok(()),
-    }
+    Ok(Some(Head::copy(status.unwrap_or_default(), block.unwrap_or_default())))
 }

@@ -11,7 +11,7 @@ use super::{Arguments, handle};
 use crate::extension::file_range::FileRange;
 use crate::extension::lent::LentBytes;
 use crate::extension::raw;
-use crate::extension::sending::{Afterwards, Part, Sending};
+use crate::extension::sending::{Afterwards, Head, Part, Sending, send_head};
 use crate::extension::session::Session;
 use crate::extension::win32::Win32Error;
 
@@ -40,7 +40,8 @@ pub(super) unsafe fn send(session: &Arc<Session>, arguments: Arguments) -> Resul
         let is_async = check_flags(&vector)?;
         let sending = prepare(&vector)?;
         let head = head(&vector)?;
-        let send_head = || send_head(session, &vector, head);
+        let disconnect = vector.dwFlags & hse::HSE_IO_DISCONNECT_AFTER_SEND != 0;
+        let send_head = || send_head(session, head, disconnect);
         if is_async { sending.start(session, None, send_head) } else { sending.send(session, send_head) }
     }
 }
@@ -104,9 +105,6 @@ unsafe fn part(element: &hse::HSE_VECTOR_ELEMENT, files: &mut HashMap<HANDLE, Ar
     }
 }
 
-/// A copy of status and header block.
-type Head = (Vec<u8>, Vec<u8>);
-
 /// Copies of status and headers, if the vector has them.
 ///
 /// # Safety
@@ -117,22 +115,5 @@ unsafe fn head(vector: &hse::HSE_RESPONSE_VECTOR) -> Result<Option<Head>, Win32E
         let status = raw::text(vector.pszStatus, raw::MAX_TEXT)?;
         (status, raw::text(vector.pszHeaders, raw::MAX_TEXT)?)
     };
-    Ok(status.zip(block).map(|(status, block)| (status.to_vec(), block.to_vec())))
-}
-
-/// Sends `head`, if the vector has one.
-fn send_head(
-    session: &Session,
-    vector: &hse::HSE_RESPONSE_VECTOR,
-    head: Option<(Vec<u8>, Vec<u8>)>,
-) -> Result<(), Win32Error> {
-    let disconnect = vector.dwFlags & hse::HSE_IO_DISCONNECT_AFTER_SEND != 0;
-    match head {
-        Some((status, block)) => session.response().send_head(&status, &block, disconnect.then_some(false)),
-        None if disconnect => {
-            session.response().close_behind();
-            Ok(())
-        }
-        None => Ok(()),
-    }
+    Ok(status.zip(block).map(|(status, block)| Head::copy(status, block)))
 }

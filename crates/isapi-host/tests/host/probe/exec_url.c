@@ -216,7 +216,7 @@ static DWORD others_meanwhile(ECB *ecb)
     wait_for(&notes_left, 1);
     int results[8] = {
         asked(ecb, HSE_REQ_EXEC_URL, &info, 0, 0),
-        put(ecb, "x"),
+        put(ecb, "x") & put_bytes(ecb, "x", 1, HSE_IO_DO_NOT_WAIT),
         put_bytes(ecb, "x", 1, HSE_IO_ASYNC),
         text_head(ecb),
         asked(ecb, HSE_REQ_VECTOR_SEND, &vector, 0, 0),
