@@ -2,9 +2,9 @@
 //! server does what it must not.
 //!
 //! `stage` is a server without a network, `wire` the client's side of its connections, `replies` what may come out of
-//! them. Target "request" is `echo`, a module that checks what it is given. Target "calls" is `program`, what a
-//! module and a client do, and `module`, which does it by `perform` and keeps `books`. Target "parsers" needs no server. One input at a time is
-//! played, on threads of the server; what goes wrong ends the process, wherever it happens.
+//! them. Target "request" is `echo`, a module that checks what it is given. Target "calls" is `program`, what a module
+//! and a client do, and `module`, which does it by `perform` and keeps `books`. Target "parsers" needs no server. One
+//! input at a time is played, on threads of the server; what goes wrong ends the process, wherever it happens.
 
 mod books;
 mod calls;

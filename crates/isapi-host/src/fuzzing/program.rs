@@ -1,16 +1,17 @@
 //! An input of the target "calls": what a module does with a request, and what its client does.
 //!
-//! In order:
+//! In order, a byte each unless said otherwise:
 //!
-//! | bytes | meaning |
-//! |---|---|
-//! | 1 | bits 0–1: GET, POST, HEAD, or POST in chunks; 2: HTTP/1.0; 3: expects 100; 4: keeps or closes the connection against the version's custom; 5–6: so many requests to `plain` behind it; 7: the request comes twice |
-//! | 1 | bits 0–3: the body's length, of [`LENGTHS`]; 4–7: into how many pieces the requests are cut |
-//! | 1 | bits 0–1: the client's end; 2–4: how many steps of its reading follow; 5–7: what HttpExtensionProc returns, of [`STATUSES`] |
-//! | 1 | `dwHttpStatusCode`, from 195 on |
-//! | 1 each | pieces but the last: bits 0–4: the length in steps of 97 bytes; 5–7: the turns before it, see [`turns`] |
-//! | 1 each | steps of reading: bits 0–1: takes, takes much, pauses or (0xFF) leaves; 2–7: how much |
-//! | all others | operations, each a byte whose two high bits say where it is done and whose others say what, and its arguments; see [`super::operations`] |
+//! 1. The requests. Bits 0–1: GET, POST, HEAD, or POST in chunks; 2: HTTP/1.0; 3: expects 100; 4: keeps or closes the
+//!    connection against the version's custom; 5–6: so many requests to `plain` behind it; 7: the request comes twice.
+//! 2. Bits 0–3: the body's length, of [`LENGTHS`]; 4–7: into how many pieces the requests are cut.
+//! 3. Bits 0–1: the client's end; 2–4: how many steps of its reading follow; 5–7: what HttpExtensionProc returns, of
+//!    [`STATUSES`].
+//! 4. `dwHttpStatusCode`, from 195 on.
+//! 5. For each piece but the last, bits 0–4: its length in steps of 97 bytes; 5–7: the turns before it, see [`turns`].
+//! 6. For each step of reading, bits 0–1: takes, takes much, pauses, or (0xFF) leaves; 2–7: how much.
+//! 7. All others are operations: a byte whose two high bits say where it is done and whose others say what, and its
+//!    arguments; see [`super::operations`].
 
 use std::collections::VecDeque;
 use std::sync::LazyLock;
