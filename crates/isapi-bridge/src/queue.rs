@@ -2,16 +2,24 @@
 //!
 //! Workers that run Python take turns anyway, so one that goes from message to message beats several that wake each
 //! other for every one. So no more workers are active than have shown to be needed: when messages wait, and for a
-//! [`TICK`] none has been taken or the process has hardly worked, the active ones must be blocked, and one more is
-//! allowed; calm times take it back. One
+//! [`TICK`] the process has hardly worked, or for longer none has been taken, the active ones must be blocked, and one
+//! more is allowed; calm times take it back. One
 //! idle worker at a time, the standby, looks at the clock while messages wait. Nothing here needs the interpreter.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long messages may wait without progress before another worker becomes active.
 const TICK: Duration = Duration::from_millis(1);
+/// How long none is taken before another becomes active although the process is busy. Longer than a worker waits for its
+/// turn on a processor.
+const LONG: Duration = Duration::from_millis(5);
+/// How often workers look whether all processors are busy.
+const REVIEW: Duration = Duration::from_millis(2);
+static PROCESSORS: LazyLock<u32> =
+    LazyLock::new(|| thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX)));
 /// So many signs of calm make one active worker less.
 const CALM: u32 = 64;
 
@@ -38,6 +46,8 @@ struct Waiting<T> {
     taken: u64,
     /// Signs that fewer workers would do, since the last sign that they would not.
     calm: u32,
+    /// How things stood when a worker looked last whether all processors are busy.
+    reviewed: Option<Seen>,
 }
 
 /// How things stood when the standby looked last.
@@ -52,12 +62,19 @@ impl Seen {
         Self { taken, when: Instant::now(), processor: processor_time() }
     }
 
-    /// Whether the active workers wait for something: none has taken a message for a tick, or the process as a whole
-    /// has hardly worked.
+    /// Whether the process has kept all processors busy since, for not too long a time.
+    fn is_saturated(&self) -> bool {
+        let elapsed = self.when.elapsed();
+        let worked = processor_time().zip(self.processor).map(|(now, before)| now.saturating_sub(before));
+        elapsed < REVIEW * 10 && worked.is_some_and(|worked| worked * 10 >= elapsed * 9 * *PROCESSORS)
+    }
+
+    /// Whether the active workers wait for something: the process as a whole has hardly worked, or, if something else
+    /// keeps it busy, none has taken a message for long.
     fn is_stalled(&self, taken: u64) -> bool {
         let elapsed = self.when.elapsed();
         let worked = processor_time().zip(self.processor).map(|(now, before)| now.saturating_sub(before));
-        elapsed >= TICK && (self.taken == taken || worked.is_some_and(|worked| worked * 2 < elapsed))
+        elapsed >= TICK && worked.is_none_or(|worked| worked * 2 < elapsed) || (self.taken == taken && elapsed >= LONG)
     }
 }
 
@@ -85,6 +102,7 @@ impl<T> Default for Queue<T> {
             allowed: 1,
             taken: 0,
             calm: 0,
+            reviewed: None,
         };
         Self { waiting: Mutex::new(waiting), arrived: Condvar::new() }
     }
@@ -101,6 +119,17 @@ impl<T> Waiting<T> {
         self.calm += 1;
         if self.calm >= CALM {
             (self.calm, self.allowed) = (0, (self.allowed - 1).max(1));
+        }
+    }
+
+    /// Takes an active worker back while all processors are busy: one more to take turns with helps nobody.
+    fn review(&mut self) {
+        if self.allowed == 1 || self.reviewed.as_ref().is_some_and(|seen| seen.when.elapsed() < REVIEW) {
+            return;
+        }
+        let last = self.reviewed.replace(Seen::now(self.taken));
+        if last.is_some_and(|last| last.is_saturated()) {
+            self.allowed -= 1;
         }
     }
 
@@ -164,6 +193,7 @@ impl<T> Queue<T> {
     /// The next message for a worker that has handled one, if it may go on at once.
     pub fn try_next(&self) -> Option<T> {
         let mut waiting = self.waiting();
+        waiting.review();
         if waiting.active > waiting.allowed {
             return None;
         }
@@ -177,12 +207,13 @@ impl<T> Queue<T> {
     /// Waits for the next message for a worker that has handled one; `None` when the queue is closed and empty.
     pub fn next(&self) -> Option<T> {
         // Whoever fills the queue may share our processor, and have more to put in.
-        std::thread::yield_now();
+        thread::yield_now();
         let mut waiting = self.waiting();
         waiting.active -= 1;
         let mut seen: Option<Seen> = None;
         loop {
-            if seen.take().is_some_and(|seen| seen.is_stalled(waiting.taken)) && !waiting.messages.is_empty() {
+            let stalled = seen.as_ref().is_some_and(|seen| seen.is_stalled(waiting.taken));
+            if stalled && !waiting.messages.is_empty() {
                 (waiting.allowed, waiting.calm) = (waiting.allowed.max(waiting.active) + 1, 0);
             }
             if waiting.active < waiting.allowed || waiting.closed {
@@ -199,8 +230,12 @@ impl<T> Queue<T> {
             waiting.calms_down();
             if waiting.messages.is_empty() || waiting.standby {
                 waiting = self.sleep(waiting, None);
+                seen = None;
             } else {
-                seen = Some(Seen::now(waiting.taken));
+                // Counted from the last progress on.
+                if stalled || seen.as_ref().is_none_or(|seen| seen.taken != waiting.taken) {
+                    seen = Some(Seen::now(waiting.taken));
+                }
                 waiting.standby = true;
                 waiting = self.sleep(waiting, Some(TICK));
                 waiting.standby = false;
@@ -244,11 +279,9 @@ impl<T> Queue<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Barrier};
-    use std::thread;
-
-    use super::*;
 
     /// Workers that do what each message says, until the queue is closed.
     fn workers(queue: &Arc<Queue<Box<dyn FnOnce() + Send>>>, count: usize) -> Vec<thread::JoinHandle<()>> {

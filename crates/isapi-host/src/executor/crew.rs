@@ -17,7 +17,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::event_loop::EventLoop;
-use super::thread_usage::ThreadUsage;
 use super::{ExecutorOptions, Pace, Refused};
 use crate::lock::{LockAnyway, wait_anyway};
 use crate::repeated;
@@ -235,7 +234,7 @@ impl Crew {
                     self.state.lock_anyway().leading -= 1;
                 }
                 Duty::Run(job, seat) => {
-                    super::run(job, Instant::now(), &mut ThreadUsage::now());
+                    super::run(job, Instant::now());
                     drop(seat);
                 }
             }

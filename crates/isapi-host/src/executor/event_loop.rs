@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::crew::{Crew, Job};
-use super::thread_usage::ThreadUsage;
 use crate::lock::LockAnyway;
 
 /// How long requests are run before the network is looked at again.
@@ -173,7 +172,7 @@ impl EventLoop {
         };
         let batch = self.begin_batch(crew);
         let mut outcome = Batch::Over;
-        let (mut usage, begin) = (ThreadUsage::now(), Instant::now());
+        let begin = Instant::now();
         let mut now = begin;
         while self.batch.load(Ordering::SeqCst) == batch {
             if now - begin > BATCH {
@@ -182,7 +181,7 @@ impl EventLoop {
             }
             let next = self.inbox.lock_anyway().jobs.pop_front();
             let Some(job) = next else { break };
-            now = super::run(job, now, &mut usage);
+            now = super::run(job, now);
         }
         let kept = self.end_batch(batch);
         drop(seat);

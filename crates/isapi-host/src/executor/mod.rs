@@ -123,9 +123,10 @@ impl Drop for Executor {
     }
 }
 
-/// Runs a job behind the fence and notes how long it took; a panic ends the job, not the thread. `usage` was taken some
-/// time before `begin`.
-fn run(job: Job, begin: Instant, usage: &mut ThreadUsage) -> Instant {
+/// Runs a job behind the fence and notes how long it took; a panic ends the job, not the thread.
+fn run(job: Job, begin: Instant) -> Instant {
+    let suspected = job.pace.as_ref().is_some_and(|pace| pace.is_suspected());
+    let usage = suspected.then(ThreadUsage::now);
     isapi_abi::fence::fence((), job.work);
     let end = Instant::now();
     if let Some(pace) = job.pace {

@@ -13,6 +13,10 @@ use super::thread_usage::{Spent, ThreadUsage};
 const QUICK: Duration = Duration::from_micros(100);
 /// A call that works for longer is slow. One that waits is slow already when it is not quick: others could run meanwhile.
 const SLOW: Duration = Duration::from_millis(1);
+/// A call that takes longer is slow, whatever it does.
+const CERTAIN: Duration = Duration::from_millis(10);
+/// How many calls are looked at closely behind one that was not quick.
+const SUSPICION: u32 = 64;
 /// The run of quick calls that a new handler must show, and the longest that is ever asked for.
 const FIRST_RUN: u32 = 32;
 const LONGEST_RUN: u32 = 1 << 14;
@@ -25,11 +29,13 @@ pub(crate) struct Pace {
     quick: AtomicU32,
     /// The run that makes it fast.
     wanted: AtomicU32,
+    /// So many of the next calls are looked at closely.
+    suspicion: AtomicU32,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Pace { quick: AtomicU32::new(0), wanted: AtomicU32::new(FIRST_RUN) }
+        Pace { quick: AtomicU32::new(0), wanted: AtomicU32::new(FIRST_RUN), suspicion: AtomicU32::new(0) }
     }
 }
 
@@ -39,17 +45,24 @@ impl Pace {
         self.quick.load(Ordering::Relaxed) >= self.wanted.load(Ordering::Relaxed)
     }
 
-    /// Notes a call; `usage` was taken before it began, and is brought up to date when it is looked at.
-    pub(super) fn note(&self, taken: Duration, usage: &mut ThreadUsage) {
+    /// Whether the next call is to be looked at closely: what its thread has used is taken before it.
+    pub(super) fn is_suspected(&self) -> bool {
+        self.suspicion.load(Ordering::Relaxed) > 0
+    }
+
+    /// Notes a call; `usage` is what its thread had used before it, if that was looked at.
+    pub(super) fn note(&self, taken: Duration, usage: Option<ThreadUsage>) {
         if taken <= QUICK {
+            self.suspicion.store(self.suspicion.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
             return self.count(true);
         }
-        match usage.spent_on(taken) {
-            Spent::Waiting => self.count(false),
-            Spent::Working if taken > SLOW => self.count(false),
-            Spent::Working => self.count(true),
+        match usage.map(|usage| usage.spent_on(taken)) {
+            // Asking the system costs too much to do it each time.
+            None if taken <= CERTAIN => self.suspicion.store(SUSPICION, Ordering::Relaxed),
+            None | Some(Spent::Waiting) => self.count(false),
+            Some(Spent::Working) => self.count(taken <= SLOW),
             // Other programs held it up, which says nothing.
-            Spent::Idle => {}
+            Some(Spent::Idle) => {}
         }
     }
 

@@ -38,13 +38,13 @@ impl ThreadUsage {
         ThreadUsage::default()
     }
 
-    /// On what the thread has spent the time of a call that took `taken`, all of it after `self` was taken or last
-    /// brought up to date. Where the system does not say, it waited.
-    pub(super) fn spent_on(&mut self, taken: Duration) -> Spent {
-        let before = std::mem::replace(self, ThreadUsage::now());
-        let worked = self.processor.saturating_sub(before.processor);
+    /// On what the thread has spent the time of a call that took `taken`, which began when `self` was taken. Where the
+    /// system does not say, it waited.
+    pub(super) fn spent_on(self, taken: Duration) -> Spent {
+        let now = ThreadUsage::now();
+        let worked = now.processor.saturating_sub(self.processor);
         match () {
-            () if !cfg!(target_os = "linux") || self.waits != before.waits => Spent::Waiting,
+            () if !cfg!(target_os = "linux") || now.waits != self.waits => Spent::Waiting,
             () if worked * 2 > taken => Spent::Working,
             () => Spent::Idle,
         }
@@ -68,15 +68,14 @@ mod tests {
 
     #[test]
     fn waiting_and_working_are_told_apart() {
-        let mut usage = ThreadUsage::now();
+        let usage = ThreadUsage::now();
         std::thread::sleep(Duration::from_millis(5));
         assert_eq!(usage.spent_on(Duration::from_millis(5)), Spent::Waiting);
         // Another program may make a thread wait that only works, for instance for a page of memory; not each time.
         let worked = (0..20).any(|_| {
             let begin = ThreadUsage::now();
-            let mut usage = begin;
             while ThreadUsage::now().processor - begin.processor < Duration::from_millis(2) {}
-            usage.spent_on(Duration::from_millis(2)) == Spent::Working
+            begin.spent_on(Duration::from_millis(2)) == Spent::Working
         });
         assert!(worked);
     }
