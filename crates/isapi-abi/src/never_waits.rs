@@ -12,3 +12,9 @@ pub const HSE_REQ_NEVER_WAITS: u32 = 0x7079_0001;
 /// A flag of `WriteClient`: when the data cannot be taken at once, take none of it and fail with
 /// [`WSAEWOULDBLOCK`](crate::win32::WSAEWOULDBLOCK).
 pub const HSE_IO_DO_NOT_WAIT: u32 = 0x4000_0000;
+
+/// The request: `lpvBuffer` is a flag by value. 1 says that the calling thread goes on to finish other requests at once,
+/// so the server may wait a moment, at most some milliseconds, before it works off what this thread finishes, and then
+/// does it for several together. 0 ends that. The connection may be one that is over. Known to servers that know
+/// [`HSE_REQ_NEVER_WAITS`].
+pub const HSE_REQ_FINISHING_MORE: u32 = 0x7079_0002;

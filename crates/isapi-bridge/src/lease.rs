@@ -20,7 +20,7 @@ use pyo3::Python;
 
 use crate::attach::attach;
 use crate::failure::{FORGOTTEN, Failure};
-use crate::never_waits::never_waits;
+use crate::never_waits::{Server, never_waits};
 use crate::operation::Slot;
 use crate::server_calls::{StringMember, support};
 
@@ -137,6 +137,13 @@ impl Lease {
             members: Mutex::new(()),
             operations: Slot::default(),
         }
+    }
+
+    /// The server, when it has promised that short calls never wait.
+    pub fn server(&self, py: Python<'_>) -> Option<Server> {
+        let entered = self.enter_attached(py).ok().filter(|_| self.never_waits)?;
+        // SAFETY: `entered` keeps the block alive.
+        unsafe { Server::of(entered.block()) }
     }
 
     /// Keeps the request alive while the result exists.

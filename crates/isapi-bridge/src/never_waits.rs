@@ -2,12 +2,13 @@
 //!
 //! Asked once for each server, which is known by the address of its ServerSupportFunction.
 
+use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use isapi_abi::FALSE;
 use isapi_abi::httpext::EXTENSION_CONTROL_BLOCK;
-use isapi_abi::never_waits::HSE_REQ_NEVER_WAITS;
+use isapi_abi::never_waits::{HSE_REQ_FINISHING_MORE, HSE_REQ_NEVER_WAITS};
+use isapi_abi::{BOOL, FALSE, HCONN};
 
 /// The address of a server's function, and in its highest bit the answer: no address reaches so far.
 static ASKED: AtomicU64 = AtomicU64::new(0);
@@ -34,4 +35,30 @@ pub unsafe fn never_waits(block: *mut EXTENSION_CONTROL_BLOCK) -> bool {
     let promised = known != FALSE && answer == 1;
     ASKED.store(address | if promised { YES } else { 0 }, Ordering::Relaxed);
     promised
+}
+
+/// A server that has made the promise, as one of its requests shows it.
+#[derive(Clone, Copy)]
+pub struct Server {
+    function: unsafe extern "system" fn(HCONN, u32, *mut c_void, *mut u32, *mut u32) -> BOOL,
+    connection: HCONN,
+}
+
+impl Server {
+    /// The server behind `block`, when it has made the promise.
+    ///
+    /// # Safety
+    /// - The block is alive.
+    pub unsafe fn of(block: *mut EXTENSION_CONTROL_BLOCK) -> Option<Self> {
+        // SAFETY: the caller says that the block is alive.
+        let (function, connection) = unsafe { ((*block).ServerSupportFunction?, (*block).ConnID) };
+        Some(Self { function, connection })
+    }
+
+    /// Says whether this thread goes on to finish other requests at once.
+    pub fn finishing_more(self, more: bool) {
+        let flag = ptr::without_provenance_mut(usize::from(more));
+        // SAFETY: the request takes a flag by value, and a connection that may be over.
+        unsafe { (self.function)(self.connection, HSE_REQ_FINISHING_MORE, flag, ptr::null_mut(), ptr::null_mut()) };
+    }
 }

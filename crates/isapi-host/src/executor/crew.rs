@@ -300,6 +300,7 @@ impl Crew {
         if std::mem::replace(&mut state.watch_started, true) {
             return;
         }
+        loops.iter().for_each(|event_loop| event_loop.is_watched_by(self));
         let (crew, loops) = (Arc::clone(self), loops.to_vec());
         if let Err(error) = thread::Builder::new().name("isapi-watch".to_owned()).spawn(move || crew.watch(&loops)) {
             tracing::warn!("ISAPI0313 cannot start a thread for extensions: {error}");
@@ -320,6 +321,10 @@ impl Crew {
             thread::sleep(TICK);
             let mut active = self.hurry(&mut work);
             for (event_loop, seen) in loops.iter().zip(&mut seen) {
+                if event_loop.wants_watch() {
+                    active = true;
+                    event_loop.catch_up();
+                }
                 let batch = event_loop.batch();
                 if batch == *seen && event_loop.take_lead_from(batch) {
                     self.offer_lead(Arc::clone(event_loop));
@@ -354,7 +359,8 @@ impl Crew {
         let mut state = self.state.lock_anyway();
         self.watch_sleeps.store(true, Ordering::SeqCst);
         // Whoever began before the mark was set did not see it; so look once more.
-        let begun = loops.iter().any(|event_loop| event_loop.batch() != 0) || state.waiting() > 0;
+        let begun =
+            loops.iter().any(|event_loop| event_loop.batch() != 0 || event_loop.is_put_off()) || state.waiting() > 0;
         while !begun && self.watch_sleeps.load(Ordering::SeqCst) && !state.stopped {
             state = wait_anyway(&self.watch, state);
         }

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,10 @@ pub(crate) struct EventLoop {
     /// The number of the batch that the leader runs; 0 while it drives the network, or while there is no leader.
     batch: AtomicU64,
     last_batch: AtomicU64,
+    /// Waking the leader has been put off.
+    wants_watch: AtomicBool,
+    /// Whose watch this loop relies on.
+    crew: OnceLock<Weak<Crew>>,
 }
 
 /// What waits for the leader.
@@ -44,12 +48,16 @@ struct Inbox {
     leader: Option<Waker>,
     /// The leader has been woken and has not looked yet.
     told: bool,
+    /// A thread has put off waking the leader.
+    put_off: bool,
     stopped: bool,
 }
 
 thread_local! {
     /// The loop that this thread leads, or led when its batch began, and the number of the batch.
     static LEADING: Cell<(*const EventLoop, u64)> = const { Cell::new((ptr::null(), 0)) };
+    /// The loops whose leaders this thread is still to wake; `None` while it wakes them at once.
+    static PUT_OFF: RefCell<Option<Vec<Arc<EventLoop>>>> = const { RefCell::new(None) };
     static CURRENT: RefCell<Option<Arc<EventLoop>>> = const { RefCell::new(None) };
 }
 
@@ -61,7 +69,20 @@ impl EventLoop {
     pub(crate) fn new() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().event_interval(ROUND).build()?;
         let (batch, last_batch) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(EventLoop { runtime: Some(runtime), inbox: Mutex::default(), batch, last_batch })
+        Ok(EventLoop {
+            runtime: Some(runtime),
+            inbox: Mutex::default(),
+            batch,
+            last_batch,
+            wants_watch: AtomicBool::new(false),
+            crew: OnceLock::new(),
+        })
+    }
+
+    /// Relies on the watch of `crew`.
+    pub(super) fn is_watched_by(&self, crew: &Arc<Crew>) {
+        // Said once, when the executor starts.
+        let _ = self.crew.set(Arc::downgrade(crew));
     }
 
     /// The loop that the current thread leads or led last.
@@ -86,10 +107,48 @@ impl EventLoop {
     }
 
     /// Wakes a task of this loop, from any thread. The leader is disturbed once for all that come before it looks.
-    pub(crate) fn wake(&self, waker: Waker) {
+    pub(crate) fn wake(self: &Arc<Self>, waker: Waker) {
         let mut inbox = self.inbox.lock_anyway();
         inbox.woken.push(waker);
-        self.tell(inbox);
+        if inbox.told || !self.put_off(&mut inbox) {
+            return self.tell(inbox);
+        }
+        drop(inbox);
+        if let Some(crew) = self.crew.get().and_then(Weak::upgrade) {
+            crew.keep_watch();
+        }
+    }
+
+    /// As [`EventLoop::wants_watch`], without forgetting it.
+    pub(super) fn is_put_off(&self) -> bool {
+        self.wants_watch.load(Ordering::SeqCst)
+    }
+
+    /// Whether waking the leader may have been put off since this was last asked.
+    pub(super) fn wants_watch(&self) -> bool {
+        self.wants_watch.swap(false, Ordering::SeqCst)
+    }
+
+    /// Leaves waking the leader for later, if this thread is to finish more; the watch does not let it wait for long.
+    fn put_off(self: &Arc<Self>, inbox: &mut Inbox) -> bool {
+        PUT_OFF.with_borrow_mut(|loops| match loops {
+            Some(loops) if inbox.woken.len() < ROUND as usize => {
+                if !std::mem::replace(&mut inbox.put_off, true) {
+                    loops.push(Arc::clone(self));
+                    self.wants_watch.store(true, Ordering::SeqCst);
+                }
+                true
+            }
+            _ => false,
+        })
+    }
+
+    /// Wakes the leader if that has been put off.
+    pub(super) fn catch_up(&self) {
+        let inbox = self.inbox.lock_anyway();
+        if inbox.put_off {
+            self.tell(inbox);
+        }
     }
 
     /// Ends the loop: its leader leaves it.
@@ -100,6 +159,7 @@ impl EventLoop {
     }
 
     fn tell(&self, mut inbox: MutexGuard<'_, Inbox>) {
+        inbox.put_off = false;
         if std::mem::replace(&mut inbox.told, true) {
             return;
         }
@@ -151,7 +211,7 @@ impl EventLoop {
 
     fn look(&self, cx: &Context<'_>, woken: &mut Vec<Waker>) -> (Poll<bool>, bool) {
         let mut inbox = self.inbox.lock_anyway();
-        inbox.told = false;
+        (inbox.told, inbox.put_off) = (false, false);
         if inbox.leader.is_none() {
             inbox.leader = Some(cx.waker().clone());
         }
@@ -217,6 +277,14 @@ impl EventLoop {
     pub(super) fn give_up_lead() -> Option<Arc<EventLoop>> {
         let (_, batch) = LEADING.replace((ptr::null(), 0));
         EventLoop::current().filter(|event_loop| event_loop.take_lead_from(batch))
+    }
+}
+
+/// The current thread finishes requests one behind the other, or no longer.
+pub(crate) fn finishing_more(more: bool) {
+    let before = PUT_OFF.replace(more.then(Vec::new));
+    for event_loop in before.into_iter().flatten() {
+        event_loop.catch_up();
     }
 }
 

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 pub(crate) use self::crew::about_to_block;
 use self::crew::{Crew, Job};
-pub(crate) use self::event_loop::EventLoop;
+pub(crate) use self::event_loop::{EventLoop, finishing_more};
 pub(crate) use self::pace::Pace;
 use self::thread_usage::ThreadUsage;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use isapi_abi::fence::fence;
 use isapi_abi::httpext::HSE_IO_ASYNC;
-use isapi_abi::never_waits::HSE_IO_DO_NOT_WAIT;
+use isapi_abi::never_waits::{HSE_IO_DO_NOT_WAIT, HSE_REQ_FINISHING_MORE};
 use isapi_abi::{BOOL, FALSE, HCONN, TRUE};
 
 use super::raw;
@@ -17,6 +17,7 @@ use super::session::Session;
 use super::sessions::{SESSIONS, SessionId};
 use super::support::{self, Arguments};
 use super::win32::{Win32Error, set_last_error};
+use crate::executor;
 use crate::repeated;
 
 /// Runs a callback's body behind the fence and turns its result into BOOL and last error.
@@ -99,6 +100,10 @@ pub(super) unsafe extern "system" fn server_support_function(
     data_type: *mut u32,
 ) -> BOOL {
     answer(|| {
+        if request == HSE_REQ_FINISHING_MORE {
+            executor::finishing_more(!buffer.is_null());
+            return Ok(());
+        }
         let session = session(conn)?;
         // SAFETY: the module vouches for the arguments that the contract gives this request.
         unsafe { support::serve(&session, request, Arguments { buffer, size, data_type }) }
