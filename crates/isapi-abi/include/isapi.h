@@ -454,6 +454,12 @@ struct HTTP_FILTER_CONTEXT;
 // `WSAEWOULDBLOCK`(crate.win32.WSAEWOULDBLOCK).
 #define HSE_IO_DO_NOT_WAIT 1073741824
 
+// The request: `lpvBuffer` is a flag by value. 1 says that the calling thread goes on to finish other requests at once,
+// so the server may wait a moment, at most some milliseconds, before it works off what this thread finishes, and then
+// does it for several together. 0 ends that. The connection may be one that is over. Known to servers that know
+// `HSE_REQ_NEVER_WAITS`.
+#define HSE_REQ_FINISHING_MORE 1886978050
+
 // No error.
 #define ERROR_SUCCESS 0
 
