@@ -147,7 +147,8 @@ impl Books {
         if callback {
             return;
         }
-        if let Some(pending) = self.outstanding.as_mut().filter(|pending| !pending.own_callback) {
+        // Those that are kept may be over, which makes no difference.
+        for pending in self.outstanding.iter_mut().chain(&mut self.kept).filter(|pending| !pending.own_callback) {
             self.unsure += usize::from(!std::mem::replace(&mut pending.unsure, true));
         }
     }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 pub use self::parsers::parsers;
 
-/// The bytes of a connection, and where they are cut; see [`wire::Script::of_request`] for their form.
+/// The bytes of a connection, and where they are cut; see `wire::Script::of_request` for their form.
 ///
 /// # Panics
 /// When the server breaks HTTP, or gives a module what the contract does not allow.
@@ -35,7 +35,7 @@ pub fn request(input: &[u8]) {
     });
 }
 
-/// A program of calls that a module makes, and a client; see [`program`] for their form.
+/// A program of calls that a module makes, and a client; see the module `program` for their form.
 ///
 /// # Panics
 /// When the server breaks HTTP, or its promises to a module.
