@@ -11,16 +11,20 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum HostError {
     /// The library cannot be loaded.
-    #[error("ISAPI0301 cannot load the extension {}: {reason}", path.display())]
+    #[error("ISAPI0301 cannot load the {role} {}: {reason}", path.display())]
     CannotLoad {
+        /// What it is loaded as: `extension` or `filter`.
+        role: &'static str,
         /// The library.
         path: PathBuf,
         /// What the operating system says.
         reason: String,
     },
-    /// The library is not an ISAPI extension.
-    #[error("ISAPI0302 {} is not an ISAPI extension: it does not export {name}", path.display())]
+    /// The library is not an ISAPI extension, or not a filter.
+    #[error("ISAPI0302 {} is not an ISAPI {role}: it does not export {name}", path.display())]
     MissingExport {
+        /// What it is loaded as: `extension` or `filter`.
+        role: &'static str,
         /// The library.
         path: PathBuf,
         /// The export that it lacks.

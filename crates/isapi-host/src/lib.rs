@@ -35,8 +35,10 @@ mod lineage;
 mod link;
 mod listen;
 mod lock;
+mod native_library;
 mod options;
 mod place;
+mod raw;
 mod repeated;
 mod request_host;
 mod request_path;
@@ -45,6 +47,7 @@ mod server_variables;
 mod site;
 mod static_file;
 mod stream;
+mod win32;
 
 pub use access_log::AccessLogTarget;
 pub use error::HostError;

@@ -12,13 +12,13 @@ use isapi_abi::httpext::HSE_IO_ASYNC;
 use isapi_abi::never_waits::{HSE_IO_DO_NOT_WAIT, HSE_REQ_FINISHING_MORE};
 use isapi_abi::{BOOL, FALSE, HCONN, TRUE};
 
-use super::raw;
 use super::session::Session;
 use super::sessions::{SESSIONS, SessionId};
 use super::support::{self, Arguments};
-use super::win32::{Win32Error, set_last_error};
 use crate::executor;
+use crate::raw;
 use crate::repeated;
+use crate::win32::{Win32Error, set_last_error};
 
 /// Runs a callback's body behind the fence and turns its result into BOOL and last error.
 fn answer(body: impl FnOnce() -> Result<(), Win32Error>) -> BOOL {

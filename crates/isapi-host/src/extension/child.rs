@@ -20,7 +20,6 @@ use super::completion::Ticket;
 use super::request_body::Entity;
 use super::response_head::{BodyFraming, ResponseHead};
 use super::session::{ChildStatus, Session};
-use super::win32::Win32Error;
 use crate::access_log::AccessRecord;
 use crate::body::ResponseBody;
 use crate::exchange::Exchange;
@@ -28,6 +27,7 @@ use crate::lineage::Lineage;
 use crate::link::Link;
 use crate::site;
 use crate::stream::Chunk;
+use crate::win32::Win32Error;
 
 /// See the module.
 pub(crate) struct Child {

@@ -11,7 +11,7 @@ use std::ffi::c_void;
 use isapi_abi::httpext::{EXTENSION_CONTROL_BLOCK, PFN_HSE_IO_COMPLETION};
 use tokio::sync::oneshot;
 
-use super::win32::Win32Error;
+use crate::win32::Win32Error;
 
 /// A callback of the module and the context that it wants back.
 #[derive(Clone, Copy)]

@@ -8,8 +8,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::session::Session;
-use super::win32::Win32Error;
 use crate::stream::{FileToSend, WhenSent, read_at};
+use crate::win32::Win32Error;
 
 /// A range of a file, from the next byte to read up to its end.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::chunked::ChunkDecoder;
 use super::origin::Origin;
 use super::pipe::HIGH_WATER;
-use super::win32::Win32Error;
+use crate::win32::Win32Error;
 
 /// How body bytes are treated.
 pub(crate) enum Framing {

@@ -9,7 +9,7 @@ use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::slice;
 
-use super::win32::Win32Error;
+use crate::win32::Win32Error;
 
 /// Bytes to send.
 #[derive(Clone, Copy)]

@@ -17,7 +17,6 @@ mod lent;
 mod library;
 mod origin;
 pub(crate) mod pipe;
-mod raw;
 pub(crate) mod registry;
 pub(crate) mod request_body;
 pub(crate) mod request_facts;
@@ -28,7 +27,6 @@ mod session;
 pub(crate) mod sessions;
 mod support;
 mod termination;
-mod win32;
 
 pub(crate) use dispatch::{Target, Waiting, answer};
 pub(crate) use library::Extension;

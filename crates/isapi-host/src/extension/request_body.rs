@@ -16,9 +16,9 @@ use hyper::body::{Body, Incoming};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
-use super::win32::Win32Error;
 use crate::executor::about_to_block;
 use crate::options::Timeouts;
+use crate::win32::Win32Error;
 
 /// `uploadReadAheadSize`: the most bytes that the control block brings.
 pub(crate) const READ_AHEAD: usize = 49152;

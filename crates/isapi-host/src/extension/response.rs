@@ -19,10 +19,10 @@ use super::implicit_head::{Beginning, recognise};
 use super::origin::Origin;
 use super::pipe::{HIGH_WATER, Pipe, Start, WhenTaken};
 use super::response_head::{BadHead, BodyFraming, ResponseHead};
-use super::win32::Win32Error;
 use crate::link::Link;
 use crate::lock::LockAnyway;
 use crate::stream::FileToSend;
+use crate::win32::Win32Error;
 
 /// The writing side of one response.
 pub(crate) struct Response {

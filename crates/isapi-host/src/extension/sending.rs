@@ -15,8 +15,8 @@ use super::completion::{Callback, Operation, Ticket};
 use super::file_range::FileRange;
 use super::lent::LentBytes;
 use super::session::Session;
-use super::win32::Win32Error;
 use crate::executor::about_to_block;
+use crate::win32::Win32Error;
 
 /// How much goes out at once, at most.
 const PIECE: usize = 256 * 1024;

@@ -29,7 +29,6 @@ use super::request_body::RequestBody;
 use super::request_facts::RequestFacts;
 use super::response::Response;
 use super::sessions::{SESSIONS, SessionId};
-use super::win32::Win32Error;
 use crate::access_log::AccessRecord;
 use crate::clock;
 use crate::executor::EventLoop;
@@ -37,6 +36,7 @@ use crate::host::{Host, Seat};
 use crate::link::Link;
 use crate::lock::LockAnyway;
 use crate::server_variables;
+use crate::win32::Win32Error;
 
 /// One request in an extension's hands.
 pub(crate) struct Session {

@@ -10,8 +10,8 @@ use isapi_abi::win32 as code;
 
 use super::Session;
 use crate::extension::completion::{Aborted, Callback, Operation, Stopped, Ticket};
-use crate::extension::win32::Win32Error;
 use crate::lock::LockAnyway;
+use crate::win32::Win32Error;
 
 impl Session {
     /// Registers a completion callback; `None` unregisters.

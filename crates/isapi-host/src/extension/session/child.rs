@@ -13,9 +13,9 @@ use super::Session;
 use crate::extension::child::Child;
 use crate::extension::completion::Operation;
 use crate::extension::request_body::{Entity, RequestBody};
-use crate::extension::win32::Win32Error;
 use crate::lineage::Lineage;
 use crate::lock::LockAnyway;
+use crate::win32::Win32Error;
 
 /// What EXEC_URL asks for, checked. `None` stands for the parent's own.
 pub(crate) struct Order {

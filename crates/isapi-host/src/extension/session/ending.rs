@@ -13,9 +13,9 @@ use super::Session;
 use crate::extension::completion::Aborted;
 use crate::extension::response::Failure;
 use crate::extension::sessions::SESSIONS;
-use crate::extension::win32::Win32Error;
 use crate::host::Seat;
 use crate::lock::LockAnyway;
+use crate::win32::Win32Error;
 
 /// How far a session is.
 pub(super) struct Stage {

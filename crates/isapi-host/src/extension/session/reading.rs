@@ -11,8 +11,8 @@ use super::Session;
 use crate::extension::completion::{Operation, Ticket};
 use crate::extension::lent::LentRoom;
 use crate::extension::request_body::RequestBody;
-use crate::extension::win32::Win32Error;
 use crate::lock::LockAnyway;
+use crate::win32::Win32Error;
 
 /// Where the body is.
 pub(super) enum BodyPlace {

@@ -7,7 +7,7 @@ use isapi_abi::httpext::PFN_HSE_IO_COMPLETION;
 use super::Arguments;
 use crate::extension::completion::Callback;
 use crate::extension::session::Session;
-use crate::extension::win32::Win32Error;
+use crate::win32::Win32Error;
 
 /// The function in the buffer, its context in the data type; a null function unregisters.
 ///

@@ -10,12 +10,12 @@ use isapi_config::ErrorAnswer;
 
 use super::Arguments;
 use crate::extension::file_range::FileRange;
-use crate::extension::raw;
 use crate::extension::response_head::ResponseHead;
 use crate::extension::sending::{Afterwards, Part, Sending};
 use crate::extension::session::Session;
-use crate::extension::win32::Win32Error;
+use crate::raw;
 use crate::repeated;
+use crate::win32::Win32Error;
 
 /// What is to be sent.
 struct Page {

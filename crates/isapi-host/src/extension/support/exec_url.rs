@@ -13,10 +13,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use isapi_abi::{HANDLE, httpext as hse};
 
 use super::Arguments;
-use crate::extension::raw;
 use crate::extension::session::{Order, Session};
-use crate::extension::win32::Win32Error;
+use crate::raw;
 use crate::request_path;
+use crate::win32::Win32Error;
 
 /// The most header lines of a child request.
 const MAX_HEADERS: usize = 256;

@@ -9,10 +9,10 @@ use super::{Arguments, handle};
 use crate::extension::completion::Callback;
 use crate::extension::file_range::FileRange;
 use crate::extension::lent::LentBytes;
-use crate::extension::raw;
 use crate::extension::sending::{Afterwards, Head, Part, Sending, send_head};
 use crate::extension::session::Session;
-use crate::extension::win32::Win32Error;
+use crate::raw;
+use crate::win32::Win32Error;
 
 /// Sends as the struct in the buffer says: at once with HSE_IO_ASYNC, otherwise before it returns.
 ///

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use isapi_abi::HANDLE;
 
-use crate::extension::win32::Win32Error;
+use crate::win32::Win32Error;
 
 /// A file of our own over the module's descriptor.
 ///

@@ -7,10 +7,10 @@ use isapi_abi::httpext::HSE_SEND_HEADER_EX_INFO;
 
 use super::Arguments;
 use crate::error_page;
-use crate::extension::raw;
 use crate::extension::response_head::{BodyFraming, ResponseHead};
 use crate::extension::session::Session;
-use crate::extension::win32::Win32Error;
+use crate::raw;
+use crate::win32::Win32Error;
 
 /// Status in the buffer, header text in the data type, both NUL-terminated or null.
 ///

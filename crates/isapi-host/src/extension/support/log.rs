@@ -3,9 +3,9 @@
 use std::ffi::c_char;
 
 use super::Arguments;
-use crate::extension::raw;
 use crate::extension::session::Session;
-use crate::extension::win32::Win32Error;
+use crate::raw;
+use crate::win32::Win32Error;
 
 /// Appends the text in the buffer to the request's log entry.
 ///

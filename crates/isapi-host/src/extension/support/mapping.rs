@@ -11,10 +11,10 @@ use isapi_config::HandlerModule;
 use percent_encoding::percent_decode;
 
 use super::Arguments;
-use crate::extension::raw;
 use crate::extension::session::Session;
-use crate::extension::win32::Win32Error;
+use crate::raw;
 use crate::request_path;
+use crate::win32::Win32Error;
 
 /// The characters that fit the path of the EX structs, with the NUL.
 const MAX_PATH: usize = isapi_abi::MAX_PATH as usize;

@@ -23,8 +23,8 @@ use isapi_abi::httpext as hse;
 use isapi_abi::never_waits::HSE_REQ_NEVER_WAITS;
 
 use super::session::Session;
-use super::win32::Win32Error;
 use crate::repeated;
+use crate::win32::Win32Error;
 
 /// The three arguments whose meaning depends on the request.
 #[derive(Clone, Copy)]

@@ -6,9 +6,9 @@ use isapi_abi::httpext::HSE_IO_ASYNC;
 
 use super::Arguments;
 use crate::extension::lent::LentRoom;
-use crate::extension::raw;
 use crate::extension::session::Session;
-use crate::extension::win32::Win32Error;
+use crate::raw;
+use crate::win32::Win32Error;
 
 /// Reads into the buffer as many bytes as its size allows; the completion tells how many came.
 ///

@@ -9,10 +9,10 @@ use isapi_abi::httpext::{HSE_APP_FLAG_IN_PROCESS, HSE_TRACE_INFO};
 use isapi_abi::{BOOL, FALSE, TRUE};
 
 use super::Arguments;
-use crate::extension::raw;
 use crate::extension::session::Session;
 use crate::extension::sessions::SessionId;
-use crate::extension::win32::Win32Error;
+use crate::raw;
+use crate::win32::Win32Error;
 
 /// The extension is done; a status may be in the buffer.
 ///

@@ -10,10 +10,10 @@ use isapi_abi::httpext as hse;
 use super::{Arguments, handle};
 use crate::extension::file_range::FileRange;
 use crate::extension::lent::LentBytes;
-use crate::extension::raw;
 use crate::extension::sending::{Afterwards, Head, Part, Sending, send_head};
 use crate::extension::session::Session;
-use crate::extension::win32::Win32Error;
+use crate::raw;
+use crate::win32::Win32Error;
 
 /// The most elements of one call. More than that is taken for a struct that was never filled.
 const MAX_ELEMENTS: u32 = 65536;

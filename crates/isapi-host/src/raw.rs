@@ -4,7 +4,7 @@
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 
-use super::win32::Win32Error;
+use crate::win32::Win32Error;
 
 /// The most bytes of a NUL-terminated argument that are looked at.
 pub(crate) const MAX_TEXT: usize = 1024 * 1024;

@@ -2,7 +2,7 @@
 
 use isapi_abi::win32 as code;
 
-use super::pipe::WriteFailure;
+use crate::extension::pipe::WriteFailure;
 
 /// Why a callback returns FALSE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
