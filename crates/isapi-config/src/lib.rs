@@ -7,8 +7,10 @@
 #![forbid(unsafe_code)]
 
 mod application;
+mod authentication;
 mod error;
 mod error_page;
+mod filter;
 mod handler;
 mod limits;
 mod path;
@@ -17,8 +19,10 @@ mod site;
 mod virtual_directory;
 
 pub use application::Application;
+pub use authentication::Authentication;
 pub use error::ConfigError;
 pub use error_page::{ErrorAnswer, ErrorPage};
+pub use filter::Filter;
 pub use handler::{Handler, HandlerModule, PathPattern, ResourceType, Verbs};
 pub use limits::RequestLimits;
 pub use resolve::{Resolution, Resource, Selection};

@@ -1,7 +1,7 @@
 //! A site: an id, a name and its applications.
 
 use crate::application::unique;
-use crate::{Application, ConfigError, ErrorPage, RequestLimits, error_page};
+use crate::{Application, Authentication, ConfigError, ErrorPage, Filter, RequestLimits, error_page};
 
 /// One web site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Site {
     applications: Vec<Application>,
     limits: RequestLimits,
     error_pages: Vec<ErrorPage>,
+    filters: Vec<Filter>,
+    authentication: Authentication,
 }
 
 impl Site {
@@ -28,7 +30,15 @@ impl Site {
             return Err(ConfigError::MissingRoot { parent, element: "application" });
         }
         unique(&parent, "application", applications.iter().map(|application| application.path().to_ascii_lowercase()))?;
-        Ok(Site { id, name, applications, limits: RequestLimits::default(), error_pages: Vec::new() })
+        Ok(Site {
+            id,
+            name,
+            applications,
+            limits: RequestLimits::default(),
+            error_pages: Vec::new(),
+            filters: Vec::new(),
+            authentication: Authentication::default(),
+        })
     }
 
     /// The same site with other limits.
@@ -44,6 +54,21 @@ impl Site {
     pub fn with_error_pages(self, error_pages: Vec<ErrorPage>) -> Result<Self, ConfigError> {
         unique(&format!("the site {:?}", self.name), "error", error_pages.iter().map(ErrorPage::key))?;
         Ok(Site { error_pages, ..self })
+    }
+
+    /// The same site with these filters: the server's own first, then the site's, each in load order.
+    ///
+    /// # Errors
+    /// When two filters have one name.
+    pub fn with_filters(self, filters: Vec<Filter>) -> Result<Self, ConfigError> {
+        unique(&format!("the site {:?}", self.name), "filter", filters.iter().map(|filter| filter.name().to_owned()))?;
+        Ok(Site { filters, ..self })
+    }
+
+    /// The same site, for those clients only that may ask.
+    #[must_use]
+    pub fn with_authentication(self, authentication: Authentication) -> Self {
+        Site { authentication, ..self }
     }
 
     /// The page for an error: that of its sub-status, or that of any.
@@ -68,6 +93,18 @@ impl Site {
     #[must_use]
     pub fn applications(&self) -> &[Application] {
         &self.applications
+    }
+
+    /// The filters, in load order.
+    #[must_use]
+    pub fn filters(&self) -> &[Filter] {
+        &self.filters
+    }
+
+    /// Who may ask.
+    #[must_use]
+    pub fn authentication(&self) -> &Authentication {
+        &self.authentication
     }
 
     /// The limits of a request.

@@ -4,12 +4,11 @@
 //! response's body, and the session if there is one, since an extension may add to the line until it is done. Lines
 //! are written by a thread of their own, so that a slow disk does not hold up the network.
 
-use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvError, SyncSender, TryRecvError};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -21,6 +20,7 @@ use crate::error::HostError;
 use crate::exchange::RequestHead;
 use crate::host::Host;
 use crate::lock::LockAnyway;
+use crate::pipeline::FilteredRequest;
 use crate::server_variables::SERVER_SOFTWARE;
 
 /// The fields of a line, in order.
@@ -136,13 +136,22 @@ impl<W: Write> Output<W> {
 /// The line of one request, in the making.
 pub(crate) struct AccessRecord {
     host: Arc<Host>,
-    /// `None` for a head that could not be read.
-    head: Option<Arc<RequestHead>>,
+    /// Not set for a head that could not be read, or that filters have not let through yet.
+    head: OnceLock<Arc<RequestHead>>,
     peers: Peers,
     started: Instant,
     state: Mutex<Ending>,
-    /// It gets no line: it belongs to a child request, which is a part of another.
-    is_child: bool,
+    kind: Kind,
+}
+
+/// What becomes of a record.
+enum Kind {
+    /// It is written.
+    Own,
+    /// Nothing: it belongs to a child request, which is a part of another.
+    Child,
+    /// It goes past the filters first.
+    Filtered(Arc<FilteredRequest>),
 }
 
 /// How it ended.
@@ -164,20 +173,33 @@ const MAX_ADDED: usize = 4096;
 const CLIENT_GONE: u32 = 64;
 
 impl AccessRecord {
+    fn begin(host: &Arc<Host>, head: Option<&Arc<RequestHead>>, peers: Peers, kind: Kind) -> Arc<Self> {
+        let head = head.map_or_else(OnceLock::new, |head| OnceLock::from(Arc::clone(head)));
+        let (host, started, state) = (Arc::clone(host), Instant::now(), Mutex::default());
+        Arc::new(AccessRecord { host, head, peers, started, state, kind })
+    }
+
     /// The record of a request that has just come; `None` when nobody wants it.
     pub(crate) fn new(host: &Arc<Host>, head: Option<&Arc<RequestHead>>, peers: Peers) -> Option<Arc<Self>> {
         let wanted = host.access_log.is_some() || tracing::enabled!(target: "access", tracing::Level::INFO);
-        wanted.then(|| {
-            let (host, head) = (Arc::clone(host), head.cloned());
-            let (started, state) = (Instant::now(), Mutex::default());
-            Arc::new(AccessRecord { host, head, peers, started, state, is_child: false })
-        })
+        wanted.then(|| AccessRecord::begin(host, head, peers, Kind::Own))
     }
 
     /// The record of a child request: it is for whoever passes the response on, and gets no line.
     pub(crate) fn of_child(host: &Arc<Host>, peers: Peers) -> Arc<Self> {
-        let (host, started, state) = (Arc::clone(host), Instant::now(), Mutex::default());
-        Arc::new(AccessRecord { host, head: None, peers, started, state, is_child: true })
+        AccessRecord::begin(host, None, peers, Kind::Child)
+    }
+
+    /// The record of a request that filters see. When it is dropped, the request is over for them.
+    pub(crate) fn of_filtered(request: &Arc<FilteredRequest>) -> Arc<Self> {
+        let session = request.session();
+        AccessRecord::begin(session.host(), None, session.peers(), Kind::Filtered(Arc::clone(request)))
+    }
+
+    /// The head, as filters have left it.
+    pub(crate) fn set_head(&self, head: &Arc<RequestHead>) {
+        // Said once, when the filters have seen it.
+        let _ = self.head.set(Arc::clone(head));
     }
 
     /// Status and sub-status so far, and what has been added to the query field since this was last asked.
@@ -209,57 +231,113 @@ impl AccessRecord {
         state.added.extend_from_slice(&text[..text.len().min(room)]);
     }
 
-    fn header(&self, name: HeaderName) -> Cow<'_, str> {
-        let value = self.head.as_ref().and_then(|head| head.headers.get(name));
-        value.map_or(Cow::Borrowed(""), |value| String::from_utf8_lossy(value.as_bytes()))
-    }
-
-    fn line(&self, ending: &Ending, taken: Duration) -> String {
-        let Peers { local, remote } = self.peers;
-        let (method, path, query) = self
-            .head
-            .as_ref()
-            .map_or(("", "", ""), |head| (head.method.as_str(), head.uri.path(), head.uri.query().unwrap_or_default()));
-        let (user_agent, referer) = (self.header(header::USER_AGENT), self.header(header::REFERER));
-        let query = format!("{query}{}", String::from_utf8_lossy(&ending.added));
-        let win32_status = if ending.complete { 0 } else { CLIENT_GONE };
-        format!(
-            "{} {} {} {} {} {} - {} {} {} {} {} {win32_status} {}\n",
-            Timestamp::now().strftime("%Y-%m-%d %H:%M:%S"),
-            local.ip().to_canonical(),
-            field(method),
-            field(path),
-            field(&query),
-            local.port(),
-            remote.ip().to_canonical(),
-            field(&user_agent),
-            field(&referer),
-            ending.status,
-            ending.sub_status,
-            taken.as_millis(),
-        )
+    fn entry(&self, ending: &Ending) -> LogEntry {
+        let head = self.head.get();
+        let header = |name: HeaderName| {
+            let value = head.and_then(|head| head.headers.get(name));
+            value.map_or_else(String::new, |value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let query = head.and_then(|head| head.uri.query()).unwrap_or_default();
+        let user = match &self.kind {
+            Kind::Filtered(request) => request.user(),
+            Kind::Own | Kind::Child => String::new(),
+        };
+        LogEntry {
+            client: self.peers.remote.ip().to_canonical().to_string(),
+            user,
+            server: self.peers.local.ip().to_canonical().to_string(),
+            method: head.map_or_else(String::new, |head| head.method.as_str().to_owned()),
+            path: head.map_or_else(String::new, |head| head.uri.path().to_owned()),
+            query: format!("{query}{}", String::from_utf8_lossy(&ending.added)),
+            port: self.peers.local.port(),
+            user_agent: header(header::USER_AGENT),
+            referer: header(header::REFERER),
+            status: ending.status,
+            sub_status: ending.sub_status,
+            win32_status: if ending.complete { 0 } else { CLIENT_GONE },
+            bytes_sent: ending.bytes,
+            bytes_received: header(header::CONTENT_LENGTH).parse().unwrap_or(0),
+            taken: ending.taken.unwrap_or_else(|| self.started.elapsed()),
+        }
     }
 }
 
 impl Drop for AccessRecord {
     fn drop(&mut self) {
-        if self.is_child {
-            return;
-        }
         let ending = std::mem::take(&mut *self.state.lock_anyway());
-        let taken = ending.taken.unwrap_or_else(|| self.started.elapsed());
-        let milliseconds = u64::try_from(taken.as_millis()).unwrap_or(u64::MAX);
+        match &self.kind {
+            Kind::Child => {}
+            Kind::Own => self.entry(&ending).write(&self.host),
+            Kind::Filtered(request) => Arc::clone(request).end(self.entry(&ending)),
+        }
+    }
+}
+
+/// What is known of a request when it is over.
+pub(crate) struct LogEntry {
+    client: String,
+    user: String,
+    server: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    port: u16,
+    user_agent: String,
+    referer: String,
+    pub(crate) status: u16,
+    sub_status: u16,
+    pub(crate) win32_status: u32,
+    /// Bytes of the response's body.
+    pub(crate) bytes_sent: u64,
+    /// Bytes of the request's body, as far as they were announced.
+    pub(crate) bytes_received: u64,
+    pub(crate) taken: Duration,
+}
+
+impl LogEntry {
+    /// What filters may change: client, user, server, method, path and query.
+    pub(crate) fn texts(&self) -> [&str; 6] {
+        [&self.client, &self.user, &self.server, &self.method, &self.path, &self.query]
+    }
+
+    /// Sets what [`LogEntry::texts`] gives.
+    pub(crate) fn set_texts(&mut self, texts: [String; 6]) {
+        [self.client, self.user, self.server, self.method, self.path, self.query] = texts;
+    }
+
+    /// Writes it to the log and to `tracing`.
+    pub(crate) fn write(&self, host: &Host) {
         tracing::info!(
             target: "access",
-            method = %self.head.as_ref().map_or("", |head| head.method.as_str()).escape_debug(),
-            path = %self.head.as_ref().map_or("", |head| head.uri.path()).escape_debug(),
-            status = ending.status,
-            bytes = ending.bytes,
-            milliseconds,
+            method = %self.method.escape_debug(),
+            path = %self.path.escape_debug(),
+            status = self.status,
+            bytes = self.bytes_sent,
+            milliseconds = u64::try_from(self.taken.as_millis()).unwrap_or(u64::MAX),
         );
-        if let Some(log) = &self.host.access_log {
-            log.line(self.line(&ending, taken));
+        if let Some(log) = &host.access_log {
+            log.line(self.line());
         }
+    }
+
+    fn line(&self) -> String {
+        format!(
+            "{} {} {} {} {} {} {} {} {} {} {} {} {} {}\n",
+            Timestamp::now().strftime("%Y-%m-%d %H:%M:%S"),
+            field(&self.server),
+            field(&self.method),
+            field(&self.path),
+            field(&self.query),
+            self.port,
+            field(&self.user),
+            field(&self.client),
+            field(&self.user_agent),
+            field(&self.referer),
+            self.status,
+            self.sub_status,
+            self.win32_status,
+            self.taken.as_millis(),
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
@@ -27,6 +27,13 @@ pub(crate) enum Source {
     File(FileBody),
 }
 
+impl Source {
+    /// A page of ours, or what filters have sent.
+    pub(crate) fn page(page: Bytes) -> Self {
+        Source::Page(Full::new(page))
+    }
+}
+
 /// A source, and what ends with it.
 pub(crate) struct ResponseBody {
     source: Source,
@@ -36,6 +43,8 @@ pub(crate) struct ResponseBody {
     /// Bytes that the response must have to be complete, when that is known; 0 for one without a body.
     due: Option<u64>,
     ended: bool,
+    /// How long the body is, is not to be said in advance.
+    hides_length: bool,
 }
 
 /// What is held until the response has been sent: its log entry, and the connection.
@@ -49,6 +58,9 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        if let Some(raw) = self.turn.link().filtered().and_then(|session| session.raw()) {
+            raw.response_ended();
+        }
         if let Some(access) = &self.access {
             access.ended(*self.sent.get_mut(), *self.complete.get_mut());
         }
@@ -100,8 +112,47 @@ impl ResponseBody {
         let bodiless = matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let due = if bodiless { Some(0) } else { length };
         let held = Held { access, sent: AtomicU64::new(0), complete: AtomicBool::new(false), turn };
-        let body = ResponseBody { source, holding: Some(Holding::Alone(held)), sent: 0, due, ended: false };
+        let body = ResponseBody {
+            source,
+            holding: Some(Holding::Alone(held)),
+            sent: 0,
+            due,
+            ended: false,
+            hides_length: false,
+        };
         Response::from_parts(parts, body)
+    }
+
+    /// Whether an extension writes it.
+    pub(crate) fn is_by_extension(&self) -> bool {
+        matches!(self.source, Source::Pipe(_))
+    }
+
+    /// Puts the length into the head, where it is known and would be added on the way out.
+    pub(crate) fn announce_length(&self, parts: &mut http::response::Parts) {
+        let headers = &mut parts.headers;
+        let is_told = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
+        if let (Some(length), false) = (self.size_hint().exact(), is_told || self.due == Some(0)) {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+    }
+
+    /// The response is delimited otherwise than by a length.
+    pub(crate) fn hide_length(&mut self) {
+        self.hides_length = true;
+    }
+
+    /// Sends this page instead.
+    pub(crate) fn replace(&mut self, page: Bytes) {
+        self.due = Some(page.len() as u64);
+        self.source = Source::page(page);
+    }
+
+    /// The status is another than when the response was made.
+    pub(crate) fn note_status(&self, status: StatusCode) {
+        if let Some(access) = self.holding.as_ref().and_then(|holding| holding.held().access.as_ref()) {
+            access.status(status.as_u16());
+        }
     }
 
     /// A file has been handed over: it is sent when the body has long ended, and counts until then.
@@ -149,6 +200,7 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
+            _ if self.hides_length => SizeHint::default(),
             Source::Page(body) => body.size_hint(),
             Source::Pipe(body) => body.size_hint(),
             Source::File(body) => body.size_hint(),

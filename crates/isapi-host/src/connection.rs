@@ -19,6 +19,7 @@ use hyper_util::rt::TokioIo;
 use crate::connections::Existence;
 use crate::host::Host;
 use crate::link::{self, Link};
+use crate::pipeline::{self, Chain, NetSession, Presence};
 use crate::site;
 use crate::stream::{Socket, Stream};
 
@@ -34,9 +35,36 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// Serves requests on `socket` until it ends.
 pub(crate) async fn serve(socket: impl Socket, peers: Peers, existence: Existence) {
+    match existence.host().filters() {
+        None => serve_requests(socket, peers, &existence).await,
+        // Apart, so that a connection without filters takes no room for them.
+        Some(chain) => Box::pin(serve_filtered(socket, peers, &existence, chain)).await,
+    }
+}
+
+/// As [`serve`], past the filters of `chain`.
+async fn serve_filtered(socket: impl Socket, peers: Peers, existence: &Existence, chain: &Arc<Chain>) {
+    let session = NetSession::begin(existence.host(), chain, peers, &existence.link);
+    let _presence = Presence(Arc::clone(&session));
+    existence.link.filter_by(Arc::clone(&session));
+    if session.raw().is_some() {
+        let (filtered, carrying) = pipeline::stand_between(socket, &session);
+        let serving = async {
+            serve_requests(filtered, peers, existence).await;
+            existence.link.ended();
+        };
+        tokio::join!(serving, carrying);
+    } else {
+        serve_requests(socket, peers, existence).await;
+        existence.link.ended();
+    }
+    session.end().await;
+}
+
+async fn serve_requests(socket: impl Socket, peers: Peers, existence: &Existence) {
     let mut stream = Stream::new(socket, Arc::clone(&existence.link));
     while bytes_come(&mut stream, &existence.link).await {
-        match serve_until_rest(stream, peers, &existence).await {
+        match serve_until_rest(stream, peers, existence).await {
             Some(rested) => stream = rested,
             None => return,
         }

@@ -36,6 +36,30 @@ pub enum HostError {
         /// The library.
         path: PathBuf,
     },
+    /// The filter does not want to be loaded.
+    #[error("ISAPI0330 the filter {} refused to be loaded: GetFilterVersion returned FALSE (last error {error}); its own messages say why", path.display())]
+    FilterRefused {
+        /// The library.
+        path: PathBuf,
+        /// The Win32 code that it left.
+        error: u32,
+    },
+    /// The filter asks for what IIS 7 and later do not have.
+    #[error("ISAPI0331 the filter {} asks for SF_NOTIFY_READ_RAW_DATA, which IIS 7 and later refuse to load", path.display())]
+    RawReadRefused {
+        /// The library.
+        path: PathBuf,
+    },
+    /// The password file cannot be used.
+    #[error("ISAPI0340 the password file {} cannot be used{}: {reason}", path.display(), at_line(*line))]
+    BadPasswordFile {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1 on; 0 when it is about the whole file.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// No thread is free to load the library.
     #[error("ISAPI0312 the server is too busy to load an extension")]
     Busy,
@@ -80,6 +104,9 @@ impl HostError {
             HostError::CannotLoad { .. } => "ISAPI0301",
             HostError::MissingExport { .. } => "ISAPI0302",
             HostError::VersionRefused { .. } => "ISAPI0303",
+            HostError::FilterRefused { .. } => "ISAPI0330",
+            HostError::RawReadRefused { .. } => "ISAPI0331",
+            HostError::BadPasswordFile { .. } => "ISAPI0340",
             HostError::Busy => "ISAPI0312",
             HostError::Stopping => "ISAPI0317",
             HostError::CannotListen { .. } => "ISAPI0320",
@@ -88,4 +115,8 @@ impl HostError {
             HostError::NoEventLoop { .. } => "ISAPI0327",
         }
     }
+}
+
+fn at_line(line: usize) -> String {
+    if line == 0 { String::new() } else { format!(", line {line}") }
 }

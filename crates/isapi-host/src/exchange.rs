@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use http_body_util::Full;
 
 use crate::access_log::AccessRecord;
+use crate::authentication::Identity;
 use crate::body::{ResponseBody, Source};
 use crate::connection::{Peers, Turn};
 use crate::error_page;
+use crate::extension::request_facts::RequestFacts;
 use crate::host::Host;
 use crate::lineage::Lineage;
 use crate::link::Link;
+use crate::pipeline::FilteredRequest;
 use crate::server_variables::SERVER_SOFTWARE;
 
 /// The connection is to be closed without an answer.
@@ -53,6 +55,10 @@ pub(crate) struct Exchange {
     pub(crate) access: Option<Arc<AccessRecord>>,
     /// Where a child request comes from; `None` for a request from the network.
     pub(crate) lineage: Option<Arc<Lineage>>,
+    /// The request as filters see it, if there are any.
+    pub(crate) filtered: Option<Arc<FilteredRequest>>,
+    /// The client, if it has been authenticated.
+    pub(crate) identity: Option<Arc<Identity>>,
     turn: Turn,
 }
 
@@ -74,6 +80,25 @@ impl Refusal {
     pub(crate) const fn closing(self) -> Self {
         Refusal { close: true, ..self }
     }
+
+    /// The page that says so, with its head.
+    pub(crate) fn page(&self) -> (http::response::Parts, Bytes) {
+        let (mut parts, page) = page_of(self.status, error_page::error(self.status, self.detail));
+        if self.close {
+            parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        (parts, page)
+    }
+}
+
+/// A page of ours, with its head.
+fn page_of(status: StatusCode, page: String) -> (http::response::Parts, Bytes) {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(error_page::CONTENT_TYPE));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(page.len()));
+    let (mut parts, ()) = Response::new(()).into_parts();
+    (parts.status, parts.headers) = (status, headers);
+    (parts, Bytes::from(page))
 }
 
 impl Exchange {
@@ -81,21 +106,36 @@ impl Exchange {
     pub(crate) fn new(host: &Arc<Host>, peers: Peers, head: http::request::Parts, turn: Turn) -> Self {
         let head = Arc::new(RequestHead(head));
         let access = AccessRecord::new(host, Some(&head), peers);
-        Exchange { host: Arc::clone(host), peers, head, access, lineage: None, turn }
+        Exchange { host: Arc::clone(host), peers, head, access, lineage: None, filtered: None, identity: None, turn }
+    }
+
+    /// The exchange over a request that filters have seen.
+    pub(crate) fn of_filtered(
+        host: &Arc<Host>,
+        peers: Peers,
+        head: Arc<RequestHead>,
+        turn: Turn,
+        access: &Arc<AccessRecord>,
+        filtered: &Arc<FilteredRequest>,
+        identity: Option<Arc<Identity>>,
+    ) -> Self {
+        let (host, access) = (Arc::clone(host), Some(Arc::clone(access)));
+        Exchange { host, peers, head, access, lineage: None, filtered: Some(Arc::clone(filtered)), identity, turn }
     }
 
     /// The exchange over a request that an extension makes inside of its own, whose log is `access`.
     pub(crate) fn of_child(
         host: &Arc<Host>,
-        peers: Peers,
         head: http::request::Parts,
         lineage: Lineage,
+        parent: &RequestFacts,
         access: &Arc<AccessRecord>,
         link: &Arc<Link>,
     ) -> Self {
         let (host, access) = (Arc::clone(host), Some(Arc::clone(access)));
         let (head, lineage) = (Arc::new(RequestHead(head)), Some(Arc::new(lineage)));
-        Exchange { host, peers, head, access, lineage, turn: Turn::of_child(link) }
+        let (peers, filtered, identity) = (parent.peers, parent.filtered.clone(), parent.identity.clone());
+        Exchange { host, peers, head, access, lineage, filtered, identity, turn: Turn::of_child(link) }
     }
 
     /// Whether the response has no body because of the request's method.
@@ -128,22 +168,16 @@ impl Exchange {
         if let Some(access) = &self.access {
             access.sub_status(refusal.sub_status);
         }
-        let mut response = self.page(refusal.status, error_page::error(refusal.status, refusal.detail));
-        if refusal.close {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
+        let (parts, page) = refusal.page();
+        let length = page.len() as u64;
+        self.respond(parts, Source::page(page), Some(length))
     }
 
     /// Answers with a page of ours.
     pub(crate) fn page(self, status: StatusCode, page: String) -> Response<ResponseBody> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(error_page::CONTENT_TYPE));
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(page.len()));
-        let (mut parts, ()) = Response::new(()).into_parts();
-        (parts.status, parts.headers) = (status, headers);
+        let (parts, page) = page_of(status, page);
         let length = page.len() as u64;
-        self.respond(parts, Source::Page(Full::new(Bytes::from(page))), Some(length))
+        self.respond(parts, Source::page(page), Some(length))
     }
 
     /// Sends the client to the same address with a slash behind the path.

@@ -1,19 +1,21 @@
 //! What all connections of one server share.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use isapi_config::{Application, Site};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::access_log::AccessLog;
+use crate::authentication::Logon;
 use crate::connections::Connections;
 use crate::error::HostError;
 use crate::executor::Executor;
 use crate::extension::registry::Registry;
-use crate::options::{ServerOptions, Timeouts};
+use crate::options::{FilterProfile, ServerOptions, Timeouts};
+use crate::pipeline::{self, Chain, TraceSink};
 use crate::place::Place;
 
 /// One server's shared state. Created by `Server::bind`, and kept by every connection and session.
@@ -29,6 +31,13 @@ pub(crate) struct Host {
     pub(crate) live: Live,
     /// The most requests for extensions at a time.
     pub(crate) max_requests: usize,
+    /// Set when the filters have been loaded; `None` in it when requests need not pass them.
+    filters: OnceLock<Option<Arc<Chain>>>,
+    filter_profile: FilterProfile,
+    /// How long filters may take for one stage of a request.
+    pub(crate) filter_limit: Duration,
+    pub(crate) logon: Logon,
+    pub(crate) trace: Option<Arc<dyn TraceSink>>,
 }
 
 impl Host {
@@ -49,7 +58,37 @@ impl Host {
             access_log,
             live: Live::default(),
             max_requests: options.max_requests,
+            filters: OnceLock::new(),
+            filter_profile: options.filter_profile,
+            filter_limit: options.filter_limit,
+            logon: Logon::new(options.users),
+            trace: options.trace,
         })
+    }
+
+    /// Loads the filters, unless that has been done.
+    ///
+    /// # Errors
+    /// When one of them cannot be loaded.
+    pub(crate) async fn load_filters(self: &Arc<Self>) -> Result<(), HostError> {
+        if self.filters.get().is_some() {
+            return Ok(());
+        }
+        let (host, (sender, receiver)) = (Arc::clone(self), oneshot::channel());
+        let load = move || {
+            // The receiver waits for exactly this.
+            let _ = sender.send(pipeline::load(&host.site, host.filter_profile));
+        };
+        self.executor.run_apart(load).map_err(|_| HostError::Busy)?;
+        let chain = receiver.await.unwrap_or(Err(HostError::Stopping))?;
+        // Only the server loads, once.
+        let _ = self.filters.set(chain);
+        Ok(())
+    }
+
+    /// The filters that requests have to pass.
+    pub(crate) fn filters(&self) -> Option<&Arc<Chain>> {
+        self.filters.get()?.as_ref()
     }
 
     /// The file name that a URL path stands for in this site.

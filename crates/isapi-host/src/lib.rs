@@ -17,6 +17,7 @@
 #![deny(unsafe_code)]
 
 mod access_log;
+mod authentication;
 mod body;
 mod clock;
 mod connection;
@@ -37,6 +38,7 @@ mod listen;
 mod lock;
 mod native_library;
 mod options;
+mod pipeline;
 mod place;
 mod raw;
 mod repeated;
@@ -47,11 +49,15 @@ mod server_variables;
 mod site;
 mod static_file;
 mod stream;
+mod termination;
+mod url_map;
 mod win32;
 
 pub use access_log::AccessLogTarget;
+pub use authentication::Users;
 pub use error::HostError;
 pub use executor::ExecutorOptions;
 pub use listen::Listen;
-pub use options::{ServerOptions, Timeouts};
+pub use options::{FilterProfile, ServerOptions, Timeouts};
+pub use pipeline::{Step, Trace, TraceSink};
 pub use server::Server;

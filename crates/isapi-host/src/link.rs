@@ -5,13 +5,14 @@
 //! connections, which ends those that take too long. Any thread may look and ask.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use crate::clock;
 use crate::lock::LockAnyway;
 use crate::options::Timeouts;
+use crate::pipeline::NetSession;
 use crate::stream::Files;
 
 /// Nothing has been asked.
@@ -64,6 +65,8 @@ pub(crate) struct Link {
     reset: AtomicBool,
     rest: AtomicU8,
     files: Files,
+    /// The connection as its filters see it.
+    filtered: OnceLock<Arc<NetSession>>,
     /// For a child request: the link of its parent.
     outer: Option<Arc<Link>>,
     /// The methods of all requests, in order.
@@ -92,6 +95,17 @@ impl Link {
     /// child's response on: the child may outlive its parent's turn.
     pub(crate) fn inside(outer: &Arc<Link>) -> Self {
         Link { outer: Some(Arc::clone(outer)), ..Link::default() }
+    }
+
+    /// The connection as its filters see it, if it has any; never that of a child request.
+    pub(crate) fn filtered(&self) -> Option<&Arc<NetSession>> {
+        self.filtered.get()
+    }
+
+    /// The connection has filters.
+    pub(crate) fn filter_by(&self, session: Arc<NetSession>) {
+        // Said once, when the connection begins.
+        let _ = self.filtered.set(session);
     }
 
     /// Whether it is that of a child request, behind which there is no stream of its own.

@@ -1,15 +1,19 @@
 //! What a server is told when it is made.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use isapi_config::Site;
 
 use crate::access_log::AccessLogTarget;
+use crate::authentication::Users;
 use crate::executor::ExecutorOptions;
+use crate::pipeline::TraceSink;
 
 /// How a server is set up.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ServerOptions {
     /// The site that is served.
     pub site: Site,
@@ -24,6 +28,30 @@ pub struct ServerOptions {
     pub access_log: Option<AccessLogTarget>,
     /// How long clients may take.
     pub timeouts: Timeouts,
+    /// Whose filters' rules apply.
+    pub filter_profile: FilterProfile,
+    /// How long filters may take for one stage of a request; then its connection is given up.
+    pub filter_limit: Duration,
+    /// Who may log on.
+    pub users: Users,
+    /// Who wants to know what filters see.
+    pub trace: Option<Arc<dyn TraceSink>>,
+}
+
+/// Which server's rules for filters apply.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FilterProfile {
+    /// All notifications, as in IIS 5.
+    #[default]
+    Full,
+    /// As in IIS 7 and later: a filter that asks for READ_RAW_DATA is refused.
+    Iis10,
+}
+
+impl fmt::Debug for ServerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerOptions").field("site", &self.site).finish_non_exhaustive()
+    }
 }
 
 impl ServerOptions {
@@ -37,6 +65,10 @@ impl ServerOptions {
             grace: Duration::from_secs(30),
             access_log: None,
             timeouts: Timeouts::default(),
+            filter_profile: FilterProfile::default(),
+            filter_limit: Duration::from_secs(90),
+            users: Users::default(),
+            trace: None,
         }
     }
 

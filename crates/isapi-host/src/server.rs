@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::error::HostError;
-use crate::extension;
 use crate::extension::sessions::SESSIONS;
 use crate::host::Host;
 use crate::listen::{self, Listen};
 use crate::options::ServerOptions;
+use crate::termination;
 
 /// How long the TerminateExtension of all libraries may take together.
 const TERMINATE_LIMIT: Duration = Duration::from_secs(30);
@@ -62,10 +62,23 @@ impl Server {
         failures
     }
 
+    /// Loads the site's filters, in front of which nothing is served.
+    ///
+    /// # Errors
+    /// When one of them cannot be loaded: the site must not be served then.
+    pub async fn load_filters(&self) -> Result<(), HostError> {
+        self.host.load_filters().await
+    }
+
     /// Serves until `stop` is ready; then lets unfinished requests end within the grace time, tells the extensions
     /// that it is over, and returns. The network is served by threads of the server's own.
+    ///
+    /// A site whose filters cannot be loaded is not served: the reason is logged, and this returns at once.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Server { host, listener, grace, .. } = self;
+        if let Err(error) = host.load_filters().await {
+            return tracing::error!("{error}");
+        }
         host.executor.start();
         let (stop_accepting, stopped) = oneshot::channel();
         let accepting = host.executor.next_loop().handle().spawn(listen::accept(listener, Arc::clone(&host), stopped));
@@ -80,7 +93,7 @@ impl Server {
             () = serving => {}
             () = host.connections.watch(&host.timeouts) => {}
         }
-        extension::terminate_all(&host, TERMINATE_LIMIT).await;
+        termination::terminate_all(&host, TERMINATE_LIMIT).await;
         host.executor.stop();
         // Joining a thread blocks, if only for a last flush.
         let closed = tokio::task::spawn_blocking(move || {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use http::{HeaderMap, HeaderName, Version, header};
 
+use crate::authentication::Identity;
 use crate::extension::request_facts::RequestFacts;
 use crate::place::Place;
 
@@ -142,6 +143,11 @@ fn fixed<'a>(facts: &'a RequestFacts, name: &str) -> Option<Value<'a>> {
         "SERVER_SOFTWARE" => borrowed(SERVER_SOFTWARE),
         "UNENCODED_URL" => borrowed(facts.raw_path()),
         "URL" => Value::Borrowed(&facts.url),
+        "AUTH_PASSWORD" => identity(facts, |identity| &identity.credentials.password),
+        "AUTH_TYPE" => identity(facts, |identity| identity.kind.as_bytes()),
+        "AUTH_USER" | "LOGON_USER" | "REMOTE_USER" | "UNMAPPED_REMOTE_USER" => {
+            identity(facts, |identity| &identity.credentials.user)
+        }
         _ if is_empty_here(name) => borrowed(""),
         _ => return None,
     })
@@ -152,9 +158,6 @@ fn is_empty_here(name: &str) -> bool {
     matches!(
         name,
         "APP_POOL_CONFIG"
-            | "AUTH_PASSWORD"
-            | "AUTH_TYPE"
-            | "AUTH_USER"
             | "CERT_COOKIE"
             | "CERT_FLAGS"
             | "CERT_ISSUER"
@@ -173,12 +176,14 @@ fn is_empty_here(name: &str) -> bool {
             | "HTTPS_SECRETKEYSIZE"
             | "HTTPS_SERVER_ISSUER"
             | "HTTPS_SERVER_SUBJECT"
-            | "LOGON_USER"
             | "MANAGED_PIPELINE_MODE"
-            | "REMOTE_USER"
             | "REQUEST_FLAGS"
-            | "UNMAPPED_REMOTE_USER"
     )
+}
+
+/// Something of a client that has been authenticated; empty for any other.
+fn identity<'a>(facts: &'a RequestFacts, take: impl FnOnce(&'a Identity) -> &'a [u8]) -> Value<'a> {
+    Value::Borrowed(facts.identity.as_deref().map_or(&[], take))
 }
 
 fn borrowed(value: &str) -> Value<'_> {
@@ -349,6 +354,8 @@ mod tests {
             place: Place::all(&site()).pop().expect("the application /app comes last"),
             handler: 0,
             lineage: None,
+            filtered: None,
+            identity: None,
             peers: Peers {
                 local: "[::ffff:127.0.0.1]:8080".parse().expect("an address"),
                 remote: "192.0.2.1:5000".parse().expect("an address"),

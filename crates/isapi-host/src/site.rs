@@ -3,7 +3,7 @@
 //! Runs on the connection's I/O task. What is refused here never reaches native code.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,6 +21,7 @@ use crate::extension::request_body::Entity;
 use crate::extension::{self, Waiting};
 use crate::file_body;
 use crate::host::Host;
+use crate::pipeline;
 use crate::request_host;
 use crate::request_path;
 use crate::static_file::{self, Found};
@@ -28,6 +29,7 @@ use crate::static_file::{self, Found};
 /// The longest method; those that exist are a third of it.
 const MAX_METHOD: usize = 64;
 const NOT_FOUND: Refusal = Refusal::new(StatusCode::NOT_FOUND, 0, "There is nothing at this address.");
+pub(crate) const BAD_PATH: Refusal = Refusal::new(StatusCode::BAD_REQUEST, 0, "The address is not valid.").closing();
 const ENDLESS: Refusal =
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, 0, "The application went on asking itself for an answer.");
 
@@ -65,11 +67,14 @@ pub(crate) fn answer(host: &Arc<Host>, peers: Peers, turn: Turn, request: Reques
         // It came right behind a response that ends the connection.
         return Answer::Ready(Some(Box::new(Err(ConnectionCut))));
     }
+    if let Some(session) = turn.link().filtered() {
+        return Answer::Later(Box::pin(pipeline::answer(Arc::clone(session), turn, request)));
+    }
     let (mut head, body) = request.into_parts();
     let host_named = request_host::settle(&mut head);
     let exchange = Exchange::new(host, peers, head, turn);
-    match host_named.and_then(|()| check(host, &exchange.head, &body)) {
-        Ok(path) => hand_over(host, exchange, path, Entity::Client(body)),
+    match host_named.and_then(|()| check(host, &exchange.head, body.size_hint().exact())) {
+        Ok(path) => hand_over(host, exchange, path, None, Entity::Client(body)),
         Err(refusal) => exchange.refuse(refusal).into(),
     }
 }
@@ -78,15 +83,25 @@ pub(crate) fn answer(host: &Arc<Host>, peers: Peers, turn: Turn, request: Reques
 /// for the limits of an address.
 pub(crate) fn answer_child(host: &Arc<Host>, exchange: Exchange, body: Entity) -> Answer {
     match check_address(host, &exchange.head.uri) {
-        Ok(path) => hand_over(host, exchange, path, body),
+        Ok(path) => hand_over(host, exchange, path, None, body),
         Err(refusal) => exchange.refuse(refusal).into(),
     }
 }
 
-/// Gives a request to the handler of `path`, its decoded path.
-fn hand_over(host: &Arc<Host>, exchange: Exchange, path: Vec<u8>, body: Entity) -> Answer {
+/// Gives a request to the handler of `path`, its decoded path. A filter may have said which file that is.
+pub(crate) fn hand_over(
+    host: &Arc<Host>,
+    exchange: Exchange,
+    path: Vec<u8>,
+    mapped: Option<PathBuf>,
+    body: Entity,
+) -> Answer {
     let text = String::from_utf8_lossy(&path);
-    let resolution = host.site.resolve(&text);
+    let mut resolution = host.site.resolve(&text);
+    let is_mapped = mapped.is_some();
+    if let Some(mapped) = mapped {
+        resolution.physical_path = mapped;
+    }
     let wanted = |handler: &Handler| exchange.lineage.as_ref().is_none_or(|lineage| lineage.allows(handler));
     let Some(selection) = resolution.select_among(wanted, exchange.head.method.as_str(), look) else {
         let takes_get = resolution.select_among(wanted, "GET", look).is_some();
@@ -99,7 +114,7 @@ fn hand_over(host: &Arc<Host>, exchange: Exchange, path: Vec<u8>, body: Entity) 
     }
     match &selection.handler.module {
         HandlerModule::StaticFile => {
-            let asked = static_file::Asked::new(&text, &resolution);
+            let asked = static_file::Asked::new(&text, &resolution, is_mapped);
             Answer::Later(Box::pin(send_file(exchange, asked)))
         }
         HandlerModule::Isapi { script_processor } => {
@@ -120,8 +135,8 @@ pub(crate) fn log_refused_by_parser(host: &Arc<Host>, peers: Peers, status: u16)
     }
 }
 
-/// Checks the request's limits and returns its decoded path.
-fn check(host: &Host, head: &http::request::Parts, body: &Incoming) -> Result<Vec<u8>, Refusal> {
+/// Checks the limits of a request whose body has this length, if it is known, and returns its decoded path.
+pub(crate) fn check(host: &Host, head: &http::request::Parts, length: Option<u64>) -> Result<Vec<u8>, Refusal> {
     if head.method == Method::CONNECT {
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, 0, "This server is no proxy.").closing());
     }
@@ -133,7 +148,7 @@ fn check(host: &Host, head: &http::request::Parts, body: &Incoming) -> Result<Ve
         return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, 0, "The transfer coding is not supported.").closing());
     }
     let too_large = |length: u64| length > host.site.limits().max_allowed_content_length;
-    if body.size_hint().exact().is_some_and(too_large) {
+    if length.is_some_and(too_large) {
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, 1, "The request is too large.").closing());
     }
     Ok(path)
@@ -148,8 +163,7 @@ fn check_address(host: &Host, uri: &Uri) -> Result<Vec<u8>, Refusal> {
     if uri.query().is_some_and(|query| query.len() > limits.max_query_string) {
         return Err(Refusal::new(StatusCode::NOT_FOUND, 15, "The query is too long."));
     }
-    let bad_path = Refusal::new(StatusCode::BAD_REQUEST, 0, "The address is not valid.").closing();
-    request_path::decode(uri.path()).ok_or(bad_path)
+    request_path::decode(uri.path()).ok_or(BAD_PATH)
 }
 
 /// Whether the body comes as it is or in chunks; any other coding would reach the extension undecoded.

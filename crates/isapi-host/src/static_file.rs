@@ -36,12 +36,17 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// What `url_path` asks for, which leads to `resolution`.
-    pub(crate) fn new(url_path: &str, resolution: &Resolution<'_>) -> Self {
+    /// What `url_path` asks for, which leads to `resolution`; a filter may have decided that it leads out of its folder.
+    pub(crate) fn new(url_path: &str, resolution: &Resolution<'_>, by_filter: bool) -> Self {
         let directory = resolution.virtual_directory;
+        let own = directory.physical_path();
+        let folder = match resolution.physical_path.parent() {
+            Some(parent) if by_filter && !resolution.physical_path.starts_with(own) => parent,
+            _ => own,
+        };
         Asked {
             may_be_seen: url_path.split('/').all(may_be_seen),
-            folder: directory.physical_path().to_owned(),
+            folder: folder.to_owned(),
             links_lead_out: directory.links_lead_out(),
             physical: resolution.physical_path.clone(),
             with_slash: url_path.ends_with('/'),

@@ -20,6 +20,7 @@ impl Win32Error {
     /// Success, where a code is reported either way.
     pub(crate) const NONE: Win32Error = Win32Error(code::ERROR_SUCCESS);
     pub(crate) const NO_DATA: Win32Error = Win32Error(code::ERROR_NO_DATA);
+    pub(crate) const NOT_ENOUGH_MEMORY: Win32Error = Win32Error(code::ERROR_NOT_ENOUGH_MEMORY);
     pub(crate) const NOT_FOUND: Win32Error = Win32Error(code::ERROR_NOT_FOUND);
     pub(crate) const NOT_SUPPORTED: Win32Error = Win32Error(code::ERROR_NOT_SUPPORTED);
     pub(crate) const RESET: Win32Error = Win32Error(code::WSAECONNRESET);

@@ -111,6 +111,18 @@ impl Executor {
         self.crew.admit(Job::new(None, job))
     }
 
+    /// Runs `job`, a stage of a request already admitted, with code of this pace; it is never refused.
+    pub(crate) fn go_on(&self, pace: &Arc<Pace>, job: impl FnOnce() + Send + 'static) {
+        let job = Job::new(Some(Arc::clone(pace)), job);
+        if pace.is_fast()
+            && self.crew.has_free_seat()
+            && let Some(event_loop) = EventLoop::current()
+        {
+            return event_loop.push(job);
+        }
+        self.crew.resume(job);
+    }
+
     /// Runs `job`, the continuation of a request already admitted; it is never refused and goes before new ones.
     pub(crate) fn resume(&self, job: impl FnOnce() + Send + 'static) {
         self.crew.resume(Job::new(None, job));

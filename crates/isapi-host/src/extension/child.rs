@@ -81,7 +81,7 @@ impl Child {
         // To a client that expects a body, a length must not be promised that does not come.
         let lengths_count = head.method != Method::HEAD || self.parent.facts().head.method == Method::HEAD;
         let host = Arc::clone(self.parent.host());
-        let exchange = Exchange::of_child(&host, self.parent.facts().peers, head, lineage, &self.record, &self.link);
+        let exchange = Exchange::of_child(&host, head, lineage, self.parent.facts(), &self.record, &self.link);
         let answer = self.unless_stopped(site::answer_child(&host, exchange, body)).await?;
         let (parts, body) = answer.map_err(|_| Break::Broken)?.into_parts();
         if self.with_head {

@@ -79,6 +79,8 @@ impl Target {
             handler: self.position,
             lineage: exchange.lineage.clone(),
             peers: exchange.peers,
+            filtered: exchange.filtered.clone(),
+            identity: exchange.identity.clone(),
         }
     }
 }

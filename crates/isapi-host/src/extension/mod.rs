@@ -6,13 +6,13 @@
 
 mod callbacks;
 mod child;
-mod chunked;
+pub(crate) mod chunked;
 mod completion;
 mod control_block;
 mod dispatch;
 mod file_range;
 mod framing;
-mod implicit_head;
+pub(crate) mod implicit_head;
 mod lent;
 mod library;
 mod origin;
@@ -21,21 +21,11 @@ pub(crate) mod registry;
 pub(crate) mod request_body;
 pub(crate) mod request_facts;
 mod response;
-mod response_head;
+pub(crate) mod response_head;
 mod sending;
 mod session;
 pub(crate) mod sessions;
 mod support;
-mod termination;
 
 pub(crate) use dispatch::{Target, Waiting, answer};
 pub(crate) use library::Extension;
-pub(crate) use termination::terminate_all;
-
-/// What fuzz targets look at by itself.
-#[cfg(feature = "fuzzing")]
-pub(crate) mod fuzzed {
-    pub(crate) use super::chunked::ChunkDecoder;
-    pub(crate) use super::implicit_head::{Beginning, recognise};
-    pub(crate) use super::response_head::{BodyFraming, ResponseHead};
-}

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use http::{Version, header};
 
+use crate::authentication::Identity;
 use crate::connection::Peers;
 use crate::exchange::RequestHead;
 use crate::lineage::Lineage;
+use crate::pipeline::FilteredRequest;
 use crate::place::Place;
 
 /// The facts of one request. Paths are bytes as the client sent them, percent-decoded unless said otherwise.
@@ -30,6 +32,10 @@ pub(crate) struct RequestFacts {
     /// Where it comes from, if it is a child request.
     pub(crate) lineage: Option<Arc<Lineage>>,
     pub(crate) peers: Peers,
+    /// The request as filters see it, if there are any.
+    pub(crate) filtered: Option<Arc<FilteredRequest>>,
+    /// The client, if it has been authenticated.
+    pub(crate) identity: Option<Arc<Identity>>,
 }
 
 impl RequestFacts {

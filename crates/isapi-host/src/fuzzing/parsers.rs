@@ -1,7 +1,9 @@
 //! The parsers that take what modules and clients say, without a server: what they find must not depend on how the
 //! bytes are cut, and what they accept must be what it claims to be.
 
-use crate::extension::fuzzed::{Beginning, BodyFraming, ChunkDecoder, ResponseHead, recognise};
+use crate::extension::chunked::ChunkDecoder;
+use crate::extension::implicit_head::{Beginning, recognise};
+use crate::extension::response_head::{BodyFraming, ResponseHead};
 use crate::request_path;
 
 /// A byte that chooses a parser, and its text.

@@ -7,6 +7,8 @@ mod child_ends;
 mod errors;
 mod exec_url;
 mod files;
+mod filter_harness;
+mod filter_order;
 mod harness;
 mod lifecycle;
 mod loading;

@@ -1,0 +1,91 @@
+//! URL_MAP: where a URL leads, as filters want it.
+#![expect(unsafe_code, reason = "the struct of the notification is foreign code's")]
+
+use std::ffi::{CString, OsString, c_char};
+use std::path::{Path, PathBuf};
+use std::ptr;
+use std::sync::Arc;
+
+use isapi_abi::httpfilt::HTTP_FILTER_URL_MAP_EX;
+use isapi_config::HandlerModule;
+
+use super::memory::Lent;
+use super::notification::Notification;
+use super::raise::Raised;
+use super::request::FilteredRequest;
+use crate::server_variables::path_bytes;
+use crate::url_map::Mapped;
+use crate::win32::Win32Error;
+
+/// The least size of the buffer for the path.
+const PATH_BUFFER: usize = 4096;
+
+impl FilteredRequest {
+    /// Raises URL_MAP for `url`, a decoded path that leads to `mapped`; the path is as filters leave it. Called in turn.
+    pub(super) fn map(self: &Arc<Self>, url: &str, mapped: &Mapped) -> (Raised, PathBuf) {
+        let path = path_bytes(&mapped.path);
+        let mut lent = Lent::text(&path, PATH_BUFFER);
+        let (url, script_map) = (c_string(url.as_bytes()), self.script_map(url));
+        let script_map = script_map.map(|path| c_string(&path_bytes(&path)));
+        let mut data = HTTP_FILTER_URL_MAP_EX {
+            pszURL: url.as_ptr(),
+            pszPhysicalPath: lent.as_mut_ptr().cast::<c_char>(),
+            cbPathBuff: lent.size(),
+            dwFlags: mapped.access,
+            cchMatchingPath: count(path_bytes(&mapped.folder).len()),
+            cchMatchingURL: count(mapped.url_prefix.len()),
+            pszScriptMapEntry: script_map.as_ref().map_or(ptr::null(), |text| text.as_ptr()),
+        };
+        // SAFETY: this is the struct of URL_MAP, and all it points to lives until the filters have been notified.
+        let raised = unsafe { self.raise(Notification::UrlMap, (&raw mut data).cast(), || lent.as_text().is_some()) };
+        let path = lent.as_text().map_or_else(|| mapped.path.clone(), into_path);
+        (raised, path)
+    }
+
+    /// As [`FilteredRequest::map`], for an extension that asks on its own thread.
+    ///
+    /// # Errors
+    /// The code of a filter that failed.
+    pub(crate) fn map_for_extension(self: &Arc<Self>, url: &str, mapped: Mapped) -> Result<Mapped, Win32Error> {
+        if !self.session().wants(Notification::UrlMap) {
+            return Ok(mapped);
+        }
+        match self.session().in_turn(|| self.map(url, &mapped)) {
+            (Raised::Failed { error, .. }, _) => Err(Win32Error(error)),
+            (raised @ Raised::Broken { .. }, _) => {
+                self.report(Notification::UrlMap, raised);
+                Err(Win32Error::INTERNAL)
+            }
+            (_, path) => Ok(Mapped { path, ..mapped }),
+        }
+    }
+
+    /// The library of the handler that takes this path, if one does.
+    fn script_map(&self, url: &str) -> Option<PathBuf> {
+        let site = &self.session().host().site;
+        let resolution = site.resolve(url);
+        let selection = resolution.select("GET", |_| isapi_config::Resource::File)?;
+        match &selection.handler.module {
+            HandlerModule::Isapi { script_processor } => script_processor.as_deref().map(Path::to_owned),
+            HandlerModule::StaticFile => None,
+        }
+    }
+}
+
+/// A path as a filter wrote it: any bytes on Unix, UTF-8 elsewhere.
+fn into_path(bytes: &[u8]) -> PathBuf {
+    #[cfg(unix)]
+    return PathBuf::from(<OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes.to_vec()));
+    #[cfg(windows)]
+    return PathBuf::from(OsString::from(String::from_utf8_lossy(bytes).into_owned()));
+}
+
+/// The bytes before the first NUL; there is none in what was checked before.
+pub(super) fn c_string(bytes: &[u8]) -> CString {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    CString::new(&bytes[..end]).expect("cut at the first NUL")
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
