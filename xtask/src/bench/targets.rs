@@ -2,7 +2,7 @@
 
 use super::delay;
 use super::outcome::Outcome;
-use super::product::Product::{self, Granian, Gunicorn, Native, Nginx, Pool, Simple, StaticFile, TransmitFile};
+use super::product::Product::{self, Floor, Granian, Gunicorn, Native, Nginx, Pool, Simple, StaticFile, TransmitFile};
 
 /// `product` is at least `factor` times as fast as `other`.
 struct Target {
@@ -37,6 +37,26 @@ pub fn table(outcomes: &[Outcome]) -> String {
     )
 }
 
+/// What the bare loop says about the targets: a sentence for each case that has it; empty where there is none.
+pub fn floors(outcomes: &[Outcome]) -> String {
+    let sentences: Vec<_> = outcomes.iter().filter_map(floor).collect();
+    if sentences.is_empty() { String::new() } else { format!("\n{}\n", sentences.join("\n")) }
+}
+
+/// How far the case's targets beside Granian are from what the kernel alone takes.
+fn floor(outcome: &Outcome) -> Option<String> {
+    let (rate, cpu) = (outcome.rate_ratio(Floor, Granian)?, outcome.cpu_ratio(Floor, Granian)?);
+    let case = outcome.case.name;
+    let factors = TARGETS.iter().filter(|target| target.case == case && target.other == Granian);
+    let highest = factors.map(|target| target.factor).reduce(f64::max)?;
+    let verdict = if highest > rate { "lies beyond this floor" } else { "lies within it" };
+    Some(format!(
+        "At {case} the {}, which only receives, finds the blank line and sends, has {rate:.2} × the rate of Granian \
+         and {cpu:.2} × its CPU per request: a target of {highest:.1} × {verdict}.",
+        Floor.name()
+    ))
+}
+
 fn row(target: &Target, outcomes: &[Outcome]) -> String {
     let Target { case, product, factor, other } = target;
     let outcome = outcomes.iter().find(|outcome| outcome.case.name == *case);
@@ -64,5 +84,15 @@ mod tests {
             table.contains("| hello | pyisapi SimpleExtension | ≥ 1.5 × Granian (WSGI) | 1.49 × | **no** | 0.67 × |\n")
         );
         assert!(table.contains("| file | pyisapi TransmitFile | ≥ 0.9 × nginx | not measured |  | not measured |\n"));
+    }
+
+    #[test]
+    fn what_the_bare_loop_reaches_is_said_of_the_highest_target() {
+        let text = floors(&[outcome(&[(Floor, 149.0), (Granian, 100.0)])]);
+        let figures = "has 1.49 × the rate of Granian and 0.67 × its CPU per request";
+        assert!(text.contains(figures) && text.ends_with(": a target of 1.5 × lies beyond this floor.\n"), "{text}");
+        let text = floors(&[outcome(&[(Floor, 150.0), (Granian, 100.0)])]);
+        assert!(text.ends_with(": a target of 1.5 × lies within it.\n"), "{text}");
+        assert_eq!(floors(&[outcome(&[(Simple, 1.0), (Granian, 1.0)])]), "");
     }
 }
