@@ -84,7 +84,8 @@ impl Options {
 
     fn method(&self, outcomes: &[Outcome]) -> String {
         format!(
-            "Each server runs on one core, with one worker, and wrk on another. Every server is first asked once and \
+            "What is measured of pyisapi is the wheel that `cargo xtask dist` builds (which way is in the table below), \
+             installed where nothing else of it is. Each server runs on one core, with one worker, and wrk on another. Every server is first asked once and \
              its answer compared byte for byte; then each is measured for {} s in {} rounds, one server after the \
              other and each round in another order, after {WARM_UP_SECONDS} s that do not count. Tables show the \
              median of the rounds, with the least and the greatest. An error or a status that is not 200 makes the \
