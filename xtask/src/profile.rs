@@ -14,7 +14,15 @@ use crate::process::{Error, command, root, run};
 use crate::wheel::{self, Build};
 
 /// What decides the code and its training.
-const SOURCES: [&str; 5] = ["Cargo.toml", "Cargo.lock", "pyproject.toml", "crates", "bench"];
+const SOURCES: [&str; 7] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "pyproject.toml",
+    "crates",
+    "bench",
+    "xtask/src/bench/case.rs",
+    "xtask/src/bench/training.rs",
+];
 const ENDINGS: [&str; 6] = ["rs", "toml", "lock", "py", "c", "h"];
 
 /// What to do where the means are lacking.
