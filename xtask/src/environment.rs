@@ -1,4 +1,4 @@
-//! The virtual environment in `target/venv`, with the package in it as it lies in the source tree.
+//! Virtual environments: the one in `target/venv` has the package as it lies in the source tree, others have a wheel.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,12 @@ pub struct Environment {
 impl Environment {
     /// Opens `target/venv`, and makes it first if need be.
     pub fn open() -> Result<Self, Error> {
-        let environment = Self { folder: root().join("target").join("venv") };
+        Self::at(root().join("target").join("venv"))
+    }
+
+    /// Opens another one, and makes it first if need be.
+    pub fn at(folder: PathBuf) -> Result<Self, Error> {
+        let environment = Self { folder };
         if !environment.python().is_file() {
             let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
             require_version(&python)?;
@@ -39,8 +44,18 @@ impl Environment {
         if marker.is_file() {
             return Ok(());
         }
-        run(command(self.python(), &["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
+        run(self.pip("install").args(packages))?;
         Ok(fs::write(marker, "")?)
+    }
+
+    /// Installs a wheel, in the place of any that is there.
+    pub fn install_wheel(&self, wheel: &Path) -> Result<(), Error> {
+        run(self.pip("install").args(["--no-deps", "--no-index", "--force-reinstall"]).arg(wheel))
+    }
+
+    /// A command of pip.
+    pub fn pip(&self, task: &str) -> Command {
+        command(self.python(), &["-m", "pip", task, "--quiet", "--disable-pip-version-check"])
     }
 
     /// Puts the source tree's `python/` on the path, and the command `pyisapi` among the programs.

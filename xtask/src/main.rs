@@ -1,12 +1,16 @@
 //! `cargo xtask`: what a developer, the continuous integration and a first-time user run.
 //!
-//! `serve` builds everything and serves the samples; `test` runs all checks; `bench` compares with peers.
+//! `serve` builds everything and serves the samples; `test` runs all checks; `dist` builds the wheel to distribute;
+//! `bench` compares it with peers.
 
 mod bench;
+mod dist;
 mod environment;
 mod process;
+mod profile;
 mod stage;
 mod test;
+mod wheel;
 
 use std::process::ExitCode;
 
@@ -35,6 +39,8 @@ enum Task {
         #[arg(long, num_args = 0.., allow_hyphen_values = true, value_name = "PYTEST OPTIONS")]
         pytest: Option<Vec<String>>,
     },
+    /// Build this platform's wheel into dist/, optimized by a profile of its own work, and try it.
+    Dist(dist::Options),
     /// Measure pyisapi beside other servers, on pinned cores, and write docs/benchmarks.
     Bench(bench::Options),
 }
@@ -44,6 +50,7 @@ fn main() -> ExitCode {
         Task::Serve { options } => stage::serve(&options),
         Task::Stage => stage::stage().map(drop),
         Task::Test { pytest } => test::check(pytest.as_deref()),
+        Task::Dist(options) => dist::run(&options),
         Task::Bench(options) => bench::run(&options),
     };
     match outcome {

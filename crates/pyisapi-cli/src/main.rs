@@ -9,6 +9,7 @@ mod address;
 mod environment;
 mod error;
 mod logging;
+mod memory;
 mod mount;
 mod placing;
 mod serve;
@@ -38,6 +39,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    memory::keep_freed();
     let Arguments { command: Command::Serve(arguments) } = Arguments::parse();
     if arguments.debug {
         environment::show_tracebacks();

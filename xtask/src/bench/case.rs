@@ -1,8 +1,8 @@
 //! What is asked of the servers, and which of them are asked.
 
 use super::product::Product::{
-    self, Alone, BesideMixed, BesideSleepers, Granian, Gunicorn, Native, Nginx, NginxCopying, Pool, Simple, StaticFile,
-    TransmitFile, Waitress,
+    self, Alone, BesideMixed, BesideSleepers, Floor, Granian, Gunicorn, Native, Nginx, NginxCopying, Pool, Simple,
+    StaticFile, TransmitFile, Waitress,
 };
 
 /// Every answer is as much of this line, over and over, as its size says (`bench/answer.py`, `bench/load.lua`).
@@ -42,7 +42,7 @@ pub const CASES: [Case; 6] = [
         kind: Kind::Fixed,
         bytes: 14,
         connections: 64,
-        products: &[Native, Simple, Pool, Granian, Gunicorn, Waitress, Nginx],
+        products: &[Native, Simple, Pool, Granian, Gunicorn, Waitress, Nginx, Floor],
     },
     Case {
         name: "10kb",
@@ -66,7 +66,7 @@ pub const CASES: [Case; 6] = [
         kind: Kind::Echo,
         bytes: 100_000,
         connections: 16,
-        products: &[Simple, Pool, Granian, Gunicorn, Waitress],
+        products: &[Simple, Pool, Granian, Gunicorn, Waitress, Floor],
     },
     Case {
         name: "file",

@@ -14,6 +14,12 @@ use super::product::Product;
 use crate::environment::Environment;
 use crate::process::{Error, command, root, run};
 
+/// Programs that asking our own servers takes, and Debian's packages with them.
+pub const OURS: [(&str, &str); 3] = [("wrk", "wrk"), ("taskset", "util-linux"), ("cc", "gcc")];
+
+/// The peer that the package index does not have.
+pub const PEERS: [(&str, &str); 1] = [("nginx", "nginx-light")];
+
 /// One script is measured; the others sleep (`background.rs`).
 const MOUNTS: [&str; 6] =
     ["--mount", "/=bench/simple.py", "--mount", "/sleep=bench/sleeper.py", "--mount", "/mixed=bench/mixed.py"];
@@ -25,13 +31,14 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// Compiles the native extension into `work`.
+    /// Compiles the native extension and the bare loop into `work`.
     pub fn new(environment: Environment, work: PathBuf) -> Result<Self, Error> {
         fs::create_dir_all(&work)?;
         let launcher = Self { environment, work };
         let include = root().join("crates/isapi-abi/include");
         let mut compile = command("cc", &["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-I"]);
         run(compile.arg(include).arg("bench/hello.c").arg("-o").arg(launcher.native_library()))?;
+        run(command("cc", &["-O2", "-Wall", "-Werror", "bench/floor.c", "-o"]).arg(launcher.floor_program()))?;
         Ok(launcher)
     }
 
@@ -43,6 +50,7 @@ impl Launcher {
             Product::Gunicorn => self.gunicorn(case, port),
             Product::Waitress => self.waitress(case, port),
             Product::Nginx | Product::NginxCopying => self.nginx(product, case, port)?,
+            Product::Floor => self.floor(case, port),
             ours => self.pyisapi(ours, case, port)?,
         };
         command.env("BENCH_BYTES", case.bytes.to_string()).stdout(Stdio::null()).stderr(File::create(&log)?);
@@ -120,6 +128,15 @@ impl Launcher {
         Ok(format!("root {}; {sending}", self.folder_of_answer(case)?.display()))
     }
 
+    fn floor(&self, case: &Case, port: u16) -> Command {
+        let mut command = pinned(&self.floor_program());
+        command.arg(port.to_string());
+        if case.kind == Kind::Echo {
+            command.arg("echo");
+        }
+        command
+    }
+
     fn peer(&self, program: &str) -> Command {
         let mut command = pinned(&self.environment.program(program));
         command.current_dir(root().join("bench"));
@@ -128,6 +145,10 @@ impl Launcher {
 
     fn native_library(&self) -> PathBuf {
         self.work.join("hello.so")
+    }
+
+    fn floor_program(&self) -> PathBuf {
+        self.work.join("floor")
     }
 
     /// The folder whose index.html is the case's answer.
@@ -164,8 +185,8 @@ pub fn nginx_program() -> PathBuf {
 }
 
 /// Says what must be installed, before anything is built.
-pub fn require_programs() -> Result<(), Error> {
-    for (program, package) in [("wrk", "wrk"), ("taskset", "util-linux"), ("nginx", "nginx-light"), ("cc", "gcc")] {
+pub fn require(programs: &[(&str, &str)]) -> Result<(), Error> {
+    for (program, package) in programs {
         let folders = std::env::var_os("PATH").unwrap_or_default();
         let mut folders = std::env::split_paths(&folders).chain([PathBuf::from("/usr/sbin")]);
         if !folders.any(|folder| folder.join(program).is_file()) {

@@ -5,19 +5,20 @@ use std::process::Command;
 
 use crate::environment::Environment;
 use crate::process::root;
+use crate::wheel::Build;
 
 /// What the environment must have from the package index.
 pub const PEERS: [&str; 3] = ["granian==2.*", "gunicorn==25.*", "waitress==3.*"];
 
 /// A table in Markdown; what cannot be found out is "unknown".
-pub fn table(environment: &Environment) -> String {
+pub fn table(environment: &Environment, build: &Build) -> String {
     let python = environment.python().display().to_string();
     let peers = "from importlib.metadata import version as v; \
                  print(', '.join(f'{name} {v(name)}' for name in ('granian', 'gunicorn', 'waitress')))";
     let rows = [
         ("processor", processor()),
         ("kernel", first_line(fs::read_to_string("/proc/sys/kernel/osrelease").ok())),
-        ("pyisapi", format!("{}, commit {}", env!("CARGO_PKG_VERSION"), commit())),
+        ("pyisapi", format!("{}, {} build, commit {}", env!("CARGO_PKG_VERSION"), build.name(), commit())),
         ("Python", said(&python, &["--version"])),
         ("peers", format!("{}, {}", said(&python, &["-c", peers]), nginx_version())),
         ("load generator", said("wrk", &["--version"]).split(" [").next().unwrap_or_default().to_owned()),

@@ -19,6 +19,7 @@ mod server;
 mod statistics;
 mod table;
 mod targets;
+pub mod training;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -32,8 +33,9 @@ use self::launch::Launcher;
 use self::outcome::Outcome;
 use self::server::Server;
 use self::statistics::{Count, Sample};
+use crate::environment::Environment;
 use crate::process::{Error, root};
-use crate::stage;
+use crate::wheel::{self, Build};
 
 /// The cores of all servers and of wrk, as taskset takes them.
 const SERVER_CORE: &str = "0";
@@ -57,6 +59,9 @@ pub struct Options {
     /// Only one case: hello, 10kb, 1mb, echo, file or sleeper; and no report unless --out is given.
     #[arg(long, value_name = "CASE")]
     only: Option<String>,
+    /// Measure a plain build; and no report unless --out is given.
+    #[arg(long)]
+    no_profile: bool,
     /// Write the report here [default: docs/benchmarks, of all cases].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -65,7 +70,7 @@ pub struct Options {
 impl Options {
     /// A part of the cases or a quick look replaces the project's report only when asked to.
     fn folder(&self) -> Option<PathBuf> {
-        let whole = !self.quick && self.only.is_none();
+        let whole = !self.quick && self.only.is_none() && !self.no_profile;
         self.out.clone().or_else(|| whole.then(|| root().join("docs/benchmarks")))
     }
 
@@ -79,7 +84,8 @@ impl Options {
 
     fn method(&self, outcomes: &[Outcome]) -> String {
         format!(
-            "Each server runs on one core, with one worker, and wrk on another. Every server is first asked once and \
+            "What is measured of pyisapi is the wheel that `cargo xtask dist` builds (which way is in the table below), \
+             installed where nothing else of it is. Each server runs on one core, with one worker, and wrk on another. Every server is first asked once and \
              its answer compared byte for byte; then each is measured for {} s in {} rounds, one server after the \
              other and each round in another order, after {WARM_UP_SECONDS} s that do not count. Tables show the \
              median of the rounds, with the least and the greatest. An error or a status that is not 200 makes the \
@@ -96,14 +102,18 @@ impl Options {
     }
 }
 
-/// Measures, prints the tables, and writes the report.
+/// Builds and installs what is distributed, measures, prints the tables, and writes the report.
 pub fn run(options: &Options) -> Result<(), Error> {
     let cases = Case::chosen(options.only.as_deref())?;
-    launch::require_programs()?;
-    let environment = stage::stage()?;
+    launch::require(&launch::OURS)?;
+    launch::require(&launch::PEERS)?;
+    let work = root().join("target").join("bench");
+    let build = Build::to_distribute(options.no_profile)?;
+    let environment = Environment::at(work.join("venv"))?;
+    environment.install_wheel(&wheel::build(&build)?)?;
     environment.install(&machine::PEERS)?;
-    let machine = machine::table(&environment);
-    let launcher = Launcher::new(environment, root().join("target").join("bench"))?;
+    let machine = machine::table(&environment, &build);
+    let launcher = Launcher::new(environment, work)?;
     let mut outcomes = Vec::new();
     for case in cases {
         outcomes.push(measure(&launcher, case, options)?);

@@ -14,6 +14,8 @@ pub enum Product {
     Nginx,
     /// Without sendfile: the bytes pass through the process, as they do in all others.
     NginxCopying,
+    /// `bench/floor.c`: no server, but what any server must at least do for hello and echo.
+    Floor,
     /// Three scripts, of which one is measured and the others are left alone.
     Alone,
     /// The same, while 8 connections ask for what sleeps a second.
@@ -36,6 +38,7 @@ impl Product {
             Self::Waitress => "waitress",
             Self::Nginx => "nginx",
             Self::NginxCopying => "nginx, sendfile off",
+            Self::Floor => "bare C loop (no HTTP server)",
             Self::Alone => "pyisapi alone",
             Self::BesideSleepers => "pyisapi beside 8 sleepers",
             Self::BesideMixed => "pyisapi beside a mixed one",
@@ -44,6 +47,9 @@ impl Product {
 
     /// Whether it is ours.
     pub fn is_ours(self) -> bool {
-        !matches!(self, Self::Granian | Self::Gunicorn | Self::Waitress | Self::Nginx | Self::NginxCopying)
+        !matches!(
+            self,
+            Self::Granian | Self::Gunicorn | Self::Waitress | Self::Nginx | Self::NginxCopying | Self::Floor
+        )
     }
 }

@@ -30,8 +30,8 @@ pub fn write(folder: &Path, machine: &str, method: &str, outcomes: &[Outcome]) -
 /// The generated part.
 pub fn text(machine: &str, method: &str, outcomes: &[Outcome]) -> String {
     let cases: String = outcomes.iter().map(case).collect();
-    let targets = targets::table(outcomes);
-    format!("\n## Targets\n\n{targets}\n{cases}## Method\n\n{method}\n## Machine\n\n{machine}\n")
+    let (targets, floors) = (targets::table(outcomes), targets::floors(outcomes));
+    format!("\n## Targets\n\n{targets}{floors}\n{cases}## Method\n\n{method}\n## Machine\n\n{machine}\n")
 }
 
 fn case(outcome: &Outcome) -> String {
