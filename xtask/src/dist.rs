@@ -23,7 +23,7 @@ const ANSWER: &str = "Hello from Python.\n";
 /// What is built.
 #[derive(Args)]
 pub struct Options {
-    /// Build without a profile: quicker, and needs neither wrk nor llvm-tools; about a tenth slower at work.
+    /// Build without a profile: quicker, and needs neither wrk nor llvm-tools; some hundredths slower at work.
     #[arg(long)]
     no_profile: bool,
 }

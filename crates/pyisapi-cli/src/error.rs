@@ -28,6 +28,8 @@ pub enum CliError {
     Spawn(io::Error),
     #[error("ISAPI0009 signals cannot be received: {0}")]
     Signals(io::Error),
+    #[error("ISAPI0010 the password file {file} is as it was: {reason}")]
+    User { file: PathBuf, reason: String },
     #[error("{0}")]
     Host(#[from] HostError),
     #[error("{script} was not loaded: {source}")]

@@ -1,6 +1,6 @@
 //! The command `pyisapi`.
 //!
-//! `serve` runs the server of `isapi-host` over scripts or ISAPI libraries. The Python entry point of the
+//! `serve` runs the server of `isapi-host` over scripts or ISAPI libraries; `user` keeps its password file. The Python entry point of the
 //! package starts this program with `PYISAPI_PYTHON` and `PYISAPI_LOADER` set; see `placing`.
 
 #![deny(unsafe_code)]
@@ -12,10 +12,13 @@ mod logging;
 mod memory;
 mod mount;
 mod placing;
+mod roles;
 mod serve;
 mod site;
 mod stand_in;
 mod stopping;
+mod trace;
+mod user;
 mod watch;
 
 use std::process::ExitCode;
@@ -35,12 +38,21 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve a script, a folder of scripts, or an ISAPI library over HTTP.
-    Serve(serve::ServeArguments),
+    Serve(Box<serve::ServeArguments>),
+    /// Add a user to a password file, change a password, or remove a user.
+    User(user::UserArguments),
 }
 
 fn main() -> ExitCode {
     memory::keep_freed();
-    let Arguments { command: Command::Serve(arguments) } = Arguments::parse();
+    let outcome = match Arguments::parse().command {
+        Command::Serve(arguments) => serve(&arguments),
+        Command::User(arguments) => user::change(&arguments),
+    };
+    outcome.unwrap_or_else(|error| report(&error))
+}
+
+fn serve(arguments: &serve::ServeArguments) -> Result<ExitCode, CliError> {
     if arguments.debug {
         environment::show_tracebacks();
     }
@@ -48,8 +60,7 @@ fn main() -> ExitCode {
         environment::log_json();
     }
     logging::start(arguments.log_format);
-    let outcome = if arguments.reload { watch::serve_and_reload(&arguments) } else { serve::serve(&arguments) };
-    outcome.unwrap_or_else(|error| report(&error))
+    if arguments.reload { watch::serve_and_reload(arguments) } else { serve::serve(arguments) }
 }
 
 fn report(error: &CliError) -> ExitCode {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::error::CliError;
 use crate::placing::is_python;
+use crate::roles::{Roles, names_a_factory};
 
 /// A script or library and the URL path below which it answers everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,18 +31,28 @@ impl FromStr for Mount {
     }
 }
 
-/// One script or library at `/`, or each script of a folder at `/NAME`, in the order of their names.
-pub fn mounts(path: &Path) -> Result<Vec<Mount>, CliError> {
+/// One script or library, or the scripts of a folder in the order of their names.
+pub fn scripts(path: &Path) -> Result<Vec<PathBuf>, CliError> {
     let absolute = fs::canonicalize(path).map_err(|error| CliError::script(path, error))?;
     if !absolute.is_dir() {
-        return Ok(vec![Mount { prefix: "/".to_owned(), script: absolute }]);
+        return Ok(vec![absolute]);
     }
     let mut scripts = scripts_in(&absolute)?;
     scripts.sort();
     if scripts.is_empty() {
-        return Err(CliError::script(path, "the folder holds no script that defines __ExtensionFactory__"));
+        let reason = "the folder holds no script that defines __ExtensionFactory__ or __FilterFactory__";
+        return Err(CliError::script(path, reason));
     }
-    Ok(scripts.into_iter().filter_map(at_its_name).collect())
+    Ok(scripts)
+}
+
+/// The extension of one script or library at `/`, or those of each script of a folder at `/NAME`.
+pub fn mounts(path: &Path) -> Result<Vec<Mount>, CliError> {
+    let extensions = scripts(path)?.into_iter().filter(|script| !is_python(script) || Roles::of(script).extension);
+    if path.is_dir() {
+        return Ok(extensions.filter_map(at_its_name).collect());
+    }
+    Ok(extensions.map(|script| Mount { prefix: "/".to_owned(), script }).collect())
 }
 
 fn at_its_name(script: PathBuf) -> Option<Mount> {
@@ -54,19 +65,12 @@ fn scripts_in(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     let mut scripts = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if is_python(&path) && defines_factory(&path) {
+        if is_python(&path) && names_a_factory(&path) {
             scripts.push(path);
         }
     }
     Ok(scripts)
 }
-
-/// A plain search: the script is not run to find out.
-fn defines_factory(script: &Path) -> bool {
-    fs::read(script).is_ok_and(|text| text.windows(FACTORY.len()).any(|window| window == FACTORY))
-}
-
-const FACTORY: &[u8] = b"__ExtensionFactory__";
 
 #[cfg(test)]
 mod tests {

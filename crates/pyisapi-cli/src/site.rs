@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use isapi_config::{Application, ConfigError, Handler, HandlerModule, Site, VirtualDirectory};
+use isapi_config::{Application, ConfigError, Filter, Handler, HandlerModule, Site, VirtualDirectory};
 
 use crate::error::CliError;
 use crate::mount::Mount;
@@ -31,6 +31,15 @@ pub fn build(placed: &[Placed], root: Option<&Path>) -> Result<Site, CliError> {
         applications.push(files(root.as_deref())?);
     }
     Ok(Site::new(1, "Default Web Site", applications)?)
+}
+
+/// The filters, by the names of their scripts; puts their loaders in place.
+pub fn filters(scripts: &[PathBuf]) -> Result<Vec<Filter>, CliError> {
+    let filter = |script: &PathBuf| {
+        let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Filter::new(name, library_for(script)?)?)
+    };
+    scripts.iter().map(filter).collect()
 }
 
 fn application(placed: &Placed, root: Option<&Path>) -> Result<Application, ConfigError> {

@@ -44,8 +44,9 @@ struct Watched {
 impl Watched {
     fn of(arguments: &ServeArguments) -> Result<Self, CliError> {
         let (mut folders, mut libraries) = (BTreeSet::new(), BTreeSet::new());
-        for mount in arguments.mounts()? {
-            let served = std::fs::canonicalize(&mount.script).map_err(|error| CliError::script(mount.script, error))?;
+        let scripts = arguments.mounts()?.into_iter().map(|mount| mount.script).chain(arguments.filters()?);
+        for script in scripts {
+            let served = std::fs::canonicalize(&script).map_err(|error| CliError::script(script, error))?;
             folders.insert(served.parent().unwrap_or(Path::new("/")).to_owned());
             if !is_python(&served) {
                 libraries.insert(served);
