@@ -1,6 +1,6 @@
 //! `pyisapi._bridge`: Python objects over the C structs of ISAPI.
 //!
-//! The loader calls in through [`table`]; [`script`] and [`extension`] own the script's module and handler;
+//! The loader calls in through [`table`]; [`script`], [`half`] and [`handler`] own the script's module and handlers;
 //! [`lease`] guards the server's request; [`control_block`] and [`version_info`] are what scripts see;
 //! [`port`] is the thread pool's queue, whose workers [`queue`] wakes; [`operation`] keeps what an asynchronous call
 //! needs, and [`completion`] brings its result back.
@@ -30,8 +30,12 @@ mod exec_url;
 mod extension;
 mod failure;
 mod file_handle;
+mod half;
+mod handler;
 #[expect(unsafe_code, reason = "the one owner of the server's pointer")]
 mod lease;
+#[expect(unsafe_code, reason = "the server's struct")]
+mod lent;
 #[expect(unsafe_code, reason = "structs for the server's requests")]
 mod mapping;
 #[expect(unsafe_code, reason = "asks the server")]

@@ -9,8 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
-use crate::extension::ExtensionHalf;
+use crate::extension::Extension;
 use crate::failure::{Failure, IMPORT_FAILED};
+use crate::half::Half;
 
 /// See the module.
 pub struct Script {
@@ -21,10 +22,10 @@ pub struct Script {
     /// A freezing tool's program chose the name; the module comes from its importer.
     pub is_frozen: bool,
     /// The handler that `__ExtensionFactory__` makes.
-    pub extension: ExtensionHalf,
+    pub extension: Half<Extension>,
     module: Mutex<Option<Py<PyModule>>>,
-    /// The handler could not be made from the module as it is: the next attempt executes it anew.
-    stale: AtomicBool,
+    /// The module's last execution failed half-way.
+    incomplete: AtomicBool,
 }
 
 impl Script {
@@ -33,19 +34,16 @@ impl Script {
             name,
             folder,
             is_frozen,
-            extension: ExtensionHalf::default(),
+            extension: Half::new(),
             module: Mutex::new(None),
-            stale: AtomicBool::new(false),
+            incomplete: AtomicBool::new(false),
         }
     }
 
     /// The imported module; imports it if that has not succeeded yet.
     pub fn module<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyModule>, Failure> {
         if let Some(module) = self.imported(py) {
-            if self.stale.swap(false, Ordering::Relaxed) {
-                self.execute(&module)?;
-            }
-            return Ok(module);
+            return if self.incomplete.load(Ordering::Relaxed) { self.execute(module) } else { Ok(module) };
         }
         let module = self.import(py).map_err(|error| self.import_failed(error))?;
         *self.module.lock().unwrap_or_else(PoisonError::into_inner) = Some(module.clone().unbind());
@@ -53,11 +51,10 @@ impl Script {
     }
 
     /// Executes the module anew in its namespace, as `importlib.reload` does.
-    pub fn reload(&self, py: Python<'_>) -> Result<(), Failure> {
-        self.stale.store(false, Ordering::Relaxed);
+    pub fn reload<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyModule>, Failure> {
         match self.imported(py) {
-            Some(module) => self.execute(&module),
-            None => self.module(py).map(drop),
+            Some(module) => self.execute(module),
+            None => self.module(py),
         }
     }
 
@@ -66,17 +63,10 @@ impl Script {
         module.as_ref().map(|module| module.bind(py).clone())
     }
 
-    /// Says that no handler came of the module, so that a corrected source gets its chance.
-    pub fn mark_stale(&self) {
-        self.stale.store(true, Ordering::Relaxed);
-    }
-
-    fn execute(&self, module: &Bound<'_, PyModule>) -> Result<(), Failure> {
-        let executed = server_module(module.py()).and_then(|server| server.call_method1("reload_module", (module,)));
-        executed.map(drop).map_err(|error| {
-            self.mark_stale();
-            self.import_failed(error)
-        })
+    fn execute<'py>(&self, module: Bound<'py, PyModule>) -> Result<Bound<'py, PyModule>, Failure> {
+        let executed = server_module(module.py()).and_then(|server| server.call_method1("reload_module", (&module,)));
+        self.incomplete.store(executed.is_err(), Ordering::Relaxed);
+        executed.map(|_| module).map_err(|error| self.import_failed(error))
     }
 
     fn import<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyModule>> {

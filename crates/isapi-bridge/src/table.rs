@@ -51,7 +51,7 @@ unsafe extern "system" fn open(info: *const ScriptInfo) -> *const OpaqueScript {
 
 unsafe extern "system" fn get_extension_version(script: *const OpaqueScript, info: *mut HSE_VERSION_INFO) -> BOOL {
     // SAFETY: the loader passes what `open` returned and the server's own pointer.
-    fence(FALSE, || unsafe { with(script).extension.get_version(with(script), info) })
+    fence(FALSE, || unsafe { with(script).extension.get_extension_version(with(script), info) })
 }
 
 unsafe extern "system" fn http_extension_proc(script: *const OpaqueScript, block: *mut EXTENSION_CONTROL_BLOCK) -> u32 {
