@@ -26,6 +26,7 @@ pub struct Extension;
 impl Role for Extension {
     const NAME: &'static str = "extension";
     const FACTORY: &'static str = "__ExtensionFactory__";
+    const OTHER_FACTORY: &'static str = "__FilterFactory__";
     const VERSION: &'static str = "GetExtensionVersion";
     const PROC: &'static str = "HttpExtensionProc";
     const TERMINATE: &'static str = "TerminateExtension";

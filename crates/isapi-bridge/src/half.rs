@@ -8,12 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use isapi_abi::httpext::HSE_TERM_ADVISORY_UNLOAD;
+use isapi_abi::win32::{ERROR_DLL_INIT_FAILED, ERROR_PROC_NOT_FOUND};
 use isapi_abi::{BOOL, FALSE};
 use pyo3::PyClass;
 use pyo3::prelude::*;
+use pyo3::types::PyModule;
 
 use crate::attach::attach;
-use crate::failure::{Failure, RELOAD_FAILED};
+use crate::errors::set_last_error;
+use crate::failure::{FACTORY_MISSING, Failure, NO_SUCH_HALF, RELOAD_FAILED};
 use crate::handler::{Handler, Role, VersionObject, version_failed};
 use crate::script::Script;
 
@@ -34,6 +37,43 @@ pub struct Half<R: Role> {
     stale: AtomicBool,
 }
 
+/// Why a load ends without a handler's answer.
+enum Refusal {
+    /// The script has the other half only.
+    Absent,
+    /// The other half has just reported it.
+    Known,
+    Failed(Failure),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl Refusal {
+    /// Says what is to be said, and gives the last error for the server.
+    fn report<R: Role>(self, py: Python<'_>, script: &Script) -> u32 {
+        match self {
+            Self::Absent => {
+                // A server asks every script for both halves; only who looks for a mistake wants to hear of it.
+                if std::env::var_os("ISAPI_DEBUG").is_some_and(|debug| debug == "1") {
+                    let (script, factory, half) = (&script.name, R::FACTORY, R::NAME);
+                    let text = format!("{script} defines no {factory}, so it is no {half}");
+                    Failure::new(NO_SUCH_HALF, text, None).report(py);
+                }
+                ERROR_PROC_NOT_FOUND
+            }
+            Self::Known => ERROR_DLL_INIT_FAILED,
+            Self::Failed(failure) => {
+                failure.report(py);
+                ERROR_DLL_INIT_FAILED
+            }
+        }
+    }
+}
+
 /// The version object during its one call; afterwards, also after a panic, it raises.
 struct EndOfCall<'py, V: VersionObject>(Bound<'py, V>);
 
@@ -48,27 +88,32 @@ impl<R: Role> Half<R> {
         Self { state: RwLock::new(State::Unloaded), changing: Mutex::new(()), stale: AtomicBool::new(false) }
     }
 
-    /// The server's call of the version entry point: loads, and asks the handler with what `wrap` makes.
+    /// The server's call of the version entry point: loads, and asks the handler with what `wrap` makes. With FALSE
+    /// the last error is `ERROR_PROC_NOT_FOUND` for a script that has the other half only, else
+    /// `ERROR_DLL_INIT_FAILED`.
     pub fn get_version(
         &self,
         script: &Script,
         wrap: impl FnOnce(Python<'_>) -> PyResult<Bound<'_, R::Version>>,
     ) -> BOOL {
-        attach(|py| {
-            let answered = wrap(py).map_err(version_failed::<R>).and_then(|info| {
+        let answered = attach(|py| {
+            let answered = wrap(py).map_err(|error| version_failed::<R>(error).into()).and_then(|info| {
                 let info = EndOfCall(info);
                 let _changing = self.changing(py);
                 self.load(py, script, &info.0)
             });
-            let result = answered.unwrap_or_else(|failure| {
-                failure.report(py);
-                FALSE
-            });
-            if result == FALSE {
-                self.stale.store(true, Ordering::Relaxed);
-            }
-            result
-        })
+            let is_refused = matches!(answered, Ok(FALSE) | Err(Refusal::Known | Refusal::Failed(_)));
+            self.stale.fetch_or(is_refused, Ordering::Relaxed);
+            answered.map_err(|refusal| refusal.report::<R>(py, script))
+        });
+        let result = answered.unwrap_or_else(|code| {
+            set_last_error(code);
+            FALSE
+        });
+        if result == FALSE && answered.is_ok() {
+            set_last_error(ERROR_DLL_INIT_FAILED);
+        }
+        result
     }
 
     /// The server's call of the terminate entry point.
@@ -150,14 +195,12 @@ impl<R: Role> Half<R> {
     }
 
     /// Makes a handler and asks its version method, which may ask for a reload once.
-    fn load(&self, py: Python<'_>, script: &Script, info: &Bound<'_, R::Version>) -> Result<BOOL, Failure> {
+    fn load(&self, py: Python<'_>, script: &Script, info: &Bound<'_, R::Version>) -> Result<BOOL, Refusal> {
         if let Some(earlier) = self.current() {
             self.set_state(State::Unloaded);
             earlier.abandon(py);
         }
-        let is_stale = self.stale.swap(false, Ordering::Relaxed);
-        let module = if is_stale { script.reload(py) } else { script.module(py) }?;
-        let handler = Handler::make(&module, script)?;
+        let handler = Handler::make(&self.module(py, script)?, script)?;
         let (handler, result) = match handler.version(py, Some(info)) {
             Err(failure) if failure.asks_for_reload(py) => {
                 let renewed = self.renew(py, script, Some(&handler))?;
@@ -171,7 +214,27 @@ impl<R: Role> Half<R> {
             self.set_state(State::Unloaded);
             handler.abandon(py);
         }
-        result
+        Ok(result?)
+    }
+
+    /// The module, if it has this half's factory.
+    fn module<'py>(&self, py: Python<'py>, script: &Script) -> Result<Bound<'py, PyModule>, Refusal> {
+        if script.take_failure(R::NAME) {
+            return Err(Refusal::Known);
+        }
+        let is_stale = self.stale.swap(false, Ordering::Relaxed);
+        let module = if is_stale { script.reload(py) } else { script.module(py) };
+        let module = module.inspect_err(|_| script.remember_failure(R::NAME))?;
+        // Anything but a plain absence is the factory's failure.
+        if module.hasattr(R::FACTORY).unwrap_or(true) {
+            return Ok(module);
+        }
+        if module.hasattr(R::OTHER_FACTORY).unwrap_or(true) {
+            return Err(Refusal::Absent);
+        }
+        script.remember_failure(R::NAME);
+        let text = format!("{} defines neither {} nor {}", script.name, R::FACTORY, R::OTHER_FACTORY);
+        Err(Failure::new(FACTORY_MISSING, text, None).into())
     }
 
     /// Puts a handler in its place, once its version method has run.

@@ -18,6 +18,8 @@ pub trait Role: Sized + 'static {
     /// The half's name in messages.
     const NAME: &'static str;
     const FACTORY: &'static str;
+    /// The factory of the other half.
+    const OTHER_FACTORY: &'static str;
     const VERSION: &'static str;
     const PROC: &'static str;
     const TERMINATE: &'static str;

@@ -5,12 +5,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
 use crate::extension::Extension;
 use crate::failure::{Failure, IMPORT_FAILED};
+use crate::filter::Filter;
 use crate::half::Half;
 
 /// See the module.
@@ -23,10 +25,17 @@ pub struct Script {
     pub is_frozen: bool,
     /// The handler that `__ExtensionFactory__` makes.
     pub extension: Half<Extension>,
+    /// The handler that `__FilterFactory__` makes.
+    pub filter: Half<Filter>,
     module: Mutex<Option<Py<PyModule>>>,
     /// The module's last execution failed half-way.
     incomplete: AtomicBool,
+    /// When the module failed for both halves, and which of them has said so.
+    failed: Mutex<Option<(Instant, &'static str)>>,
 }
+
+/// For so long the half that asks second does not try again what has just failed for the first.
+const SAME_LOAD: Duration = Duration::from_secs(5);
 
 impl Script {
     pub fn new(name: String, folder: String, is_frozen: bool) -> Self {
@@ -35,8 +44,10 @@ impl Script {
             folder,
             is_frozen,
             extension: Half::new(),
+            filter: Half::new(),
             module: Mutex::new(None),
             incomplete: AtomicBool::new(false),
+            failed: Mutex::new(None),
         }
     }
 
@@ -56,6 +67,17 @@ impl Script {
             Some(module) => self.execute(module),
             None => self.module(py),
         }
+    }
+
+    /// Remembers that `half` has reported a failure that concerns both.
+    pub fn remember_failure(&self, half: &'static str) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), half));
+    }
+
+    /// Whether the other half has just reported a failure that concerns both. Told once: the next load tries again.
+    pub fn take_failure(&self, half: &str) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failed.is_some_and(|(when, reported_by)| reported_by != half && when.elapsed() < SAME_LOAD)
     }
 
     fn imported<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyModule>> {
