@@ -54,7 +54,12 @@ TOKEN = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(c_void_p), use_errno=True)
 class Version(ctypes.Structure):
     """HTTP_FILTER_VERSION."""
 
-    _fields_: ClassVar = [("server", c_uint32), ("filter", c_uint32), ("text", c_char * 257), ("flags", c_uint32)]
+    _fields_: ClassVar = [
+        ("server", c_uint32),
+        ("filter", c_uint32),
+        ("text", c_char * 257),
+        ("flags", c_uint32),
+    ]
 
 
 class Context(ctypes.Structure):
@@ -176,7 +181,9 @@ class Filters:
         self.meanwhile: Callable[[], object] | None = None
         self.status = 0
         self.callbacks: dict[str, Any] = {
-            "GetServerVariable": VALUE(lambda _, *given: self.value("GetServerVariable", self.variables, *given)),
+            "GetServerVariable": VALUE(
+                lambda _, *given: self.value("GetServerVariable", self.variables, *given)
+            ),
             "AddResponseHeaders": TEXT(lambda _, *given: self.answer("AddResponseHeaders", *given)),
             "WriteClient": WRITE(self.write),
             "AllocMem": ALLOCATE(self.allocate),
@@ -212,7 +219,9 @@ class Filters:
     def module(self) -> Any:
         return sys.modules["fake"]
 
-    def notify(self, kind: int, handler: Callable[[Any], object], data: Any = None, result: object = None) -> Any:
+    def notify(
+        self, kind: int, handler: Callable[[Any], object], data: Any = None, result: object = None
+    ) -> Any:
         """Make a notification; return what the function gave, or (exception's name, its args)."""
         outcomes: list[object] = []
 

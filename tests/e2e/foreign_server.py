@@ -227,7 +227,9 @@ def main() -> None:
     server = Server(Path(order["folder"]))
     names = {"server": server, "filters": foreign_filters.Filters(server), "sys": sys, "Path": Path}
     # What tests of filters name in their sources.
-    names |= {name: value for name, value in vars(foreign_filters).items() if name.isupper() or name[0].isupper()}
+    names |= {
+        name: value for name, value in vars(foreign_filters).items() if name.isupper() or name[0].isupper()
+    }
     # Loading a script gives its prints to the log.
     answers = sys.stdout
     exec(compile(tree, "source", "exec"), names)
