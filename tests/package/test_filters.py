@@ -107,7 +107,7 @@ def test_only_overridden_events_are_asked_for_and_called(method: str, flag: int)
 
     kind = type("Own", (Filter,), {method: handle})
     assert flags_of(kind()) == flag | isapicon.SF_NOTIFY_ORDER_LOW | 3
-    context = Context(flag)
+    context: Any = Context(flag)
     assert send(kind(), context) == 5
     [event] = seen
     assert isinstance(event, filters.Event) and event.context is context
