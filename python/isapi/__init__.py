@@ -18,6 +18,8 @@ from pyisapi import __version__ as __version__
 if TYPE_CHECKING:
     from pyisapi import EXTENSION_CONTROL_BLOCK as EXTENSION_CONTROL_BLOCK
     from pyisapi import HSE_VERSION_INFO as HSE_VERSION_INFO
+    from pyisapi import HTTP_FILTER_CONTEXT as HTTP_FILTER_CONTEXT
+    from pyisapi import HTTP_FILTER_VERSION as HTTP_FILTER_VERSION
 
 
 def __getattr__(name: str) -> object:

@@ -2,8 +2,8 @@
 
 This module owns what every script shares: the exceptions, the version and the way to the native loader.
 Importing it loads nothing native and changes nothing, so it is safe anywhere, also off Windows.
-The base classes are in :mod:`pyisapi.simple` and :mod:`pyisapi.threaded_extension`, the constants in
-:mod:`pyisapi.isapicon`. The name ``isapi`` is an alias of this package.
+The base classes are in :mod:`pyisapi.simple`, :mod:`pyisapi.threaded_extension` and :mod:`pyisapi.filters`,
+the constants in :mod:`pyisapi.isapicon`. The name ``isapi`` is an alias of this package.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pyisapi._error_text import describe
 if TYPE_CHECKING:
     from pyisapi._bridge import EXTENSION_CONTROL_BLOCK as EXTENSION_CONTROL_BLOCK
     from pyisapi._bridge import HSE_VERSION_INFO as HSE_VERSION_INFO
+    from pyisapi._bridge import HTTP_FILTER_CONTEXT as HTTP_FILTER_CONTEXT
+    from pyisapi._bridge import HTTP_FILTER_VERSION as HTTP_FILTER_VERSION
 
 __version__ = "0.1.0"
 
@@ -30,7 +32,9 @@ __all__ = [
     "loader_path",
 ]
 
-_NATIVE_TYPES = frozenset({"EXTENSION_CONTROL_BLOCK", "HSE_VERSION_INFO"})
+_NATIVE_TYPES = frozenset(
+    {"EXTENSION_CONTROL_BLOCK", "HSE_VERSION_INFO", "HTTP_FILTER_CONTEXT", "HTTP_FILTER_VERSION"}
+)
 
 
 class ISAPIError(Exception):

@@ -3,7 +3,8 @@
 Names, URLs and header values are given as ``str``; bodies and header blocks as ``str`` (sent as UTF-8) or
 ``bytes``. What comes from the server is ``bytes``, but for the ``UNICODE`` kinds, which are ``str``.
 Arguments are positional, but for the optional ones of ``VectorSend`` and the last two of
-``SendCustomError``. A failing server call raises :class:`pyisapi.ExtensionError`; an object whose request
+``SendCustomError``. A failing server call raises an exception
+(:class:`pyisapi.ExtensionError`, of a filter :class:`pyisapi.FilterError`); an object whose request
 or call has ended raises ``RuntimeError``; an argument of a wrong type ``TypeError``, of a wrong value
 ``ValueError``, a number that is too large ``OverflowError``. The interpreter is released around every
 server call that may block.
@@ -18,6 +19,16 @@ from pyisapi.threaded_extension import WorkerThread
 __all__ = [
     "EXTENSION_CONTROL_BLOCK",
     "HSE_VERSION_INFO",
+    "HTTP_FILTER_ACCESS_DENIED",
+    "HTTP_FILTER_AUTHENT",
+    "HTTP_FILTER_AUTH_COMPLETE_INFO",
+    "HTTP_FILTER_CONTEXT",
+    "HTTP_FILTER_LOG",
+    "HTTP_FILTER_PREPROC_HEADERS",
+    "HTTP_FILTER_RAW_DATA",
+    "HTTP_FILTER_SEND_RESPONSE",
+    "HTTP_FILTER_URL_MAP",
+    "HTTP_FILTER_VERSION",
     "OVERLAPPED",
     "CompletionPort",
     "__version__",
@@ -353,6 +364,281 @@ class EXTENSION_CONTROL_BLOCK:
         ``BytesToWrite`` 0 means up to the end. With ``HSE_IO_SEND_HEADERS`` ``head`` is the header block
         and ``status`` the status; otherwise ``head`` is data before the file.
         """
+
+@final
+class HTTP_FILTER_VERSION:
+    """What ``GetFilterVersion`` fills in. Valid during that call only; Python cannot make one."""
+
+    @property
+    def ServerFilterVersion(self) -> int:
+        """The server's version, the major number in the high word."""
+    @property
+    def FilterVersion(self) -> int:
+        """The version of the contract, set already."""
+    @FilterVersion.setter
+    def FilterVersion(self, value: int) -> None: ...
+    @property
+    def Flags(self) -> int:
+        """The notifications wanted, ``SF_NOTIFY_*``, with one ``SF_NOTIFY_ORDER_*``.
+
+        ``SF_NOTIFY_END_OF_NET_SESSION`` is added in any case.
+        """
+    @Flags.setter
+    def Flags(self, value: int) -> None: ...
+    @property
+    def FilterDesc(self) -> bytes:
+        """The description of the filter, at most 256 bytes; a ``str`` is encoded to UTF-8."""
+    @FilterDesc.setter
+    def FilterDesc(self, value: str | bytes) -> None: ...
+
+@final
+class HTTP_FILTER_CONTEXT:
+    """One notification of a filter, until ``HttpFilterProc`` returns. Python cannot make one.
+
+    Any thread may use it until then. Afterwards it raises ``RuntimeError``, but for the three numbers. A call
+    that the server refuses is :class:`pyisapi.FilterError`.
+    """
+
+    @property
+    def Revision(self) -> int:
+        """The server's version, the major number in the high word."""
+    @property
+    def fIsSecurePort(self) -> int:
+        """1 when the request came over TLS, else 0."""
+    @property
+    def NotificationType(self) -> int:
+        """Which notification this is, one of ``SF_NOTIFY_*``."""
+    @property
+    def FilterContext(self) -> Any:
+        """An object of the filter's own for this connection, ``None`` at first.
+
+        It is the same in all notifications of a connection, and released after
+        ``SF_NOTIFY_END_OF_NET_SESSION`` or when another is assigned.
+        """
+    @FilterContext.setter
+    def FilterContext(self, value: object) -> None: ...
+    @property
+    def InstanceID(self) -> int:
+        """The number of the site. Stands for ``SF_REQ_GET_PROPERTY`` with ``SF_PROPERTY_INSTANCE_NUM_ID``."""
+    def GetData(self, *ignored: object) -> Any:
+        """Return the data object of this notification, ``HTTP_FILTER_...``; ``ValueError`` if it has none."""
+    @overload
+    def GetServerVariable(self, name: _Data, /) -> Any:
+        """Return a server variable as ``bytes``; as ``str`` if its name begins with ``UNICODE_``.
+
+        Many have no value before ``SF_NOTIFY_PREPROC_HEADERS``.
+        """
+    @overload
+    def GetServerVariable(self, name: _Data, default: _Default, /) -> Any | _Default: ...
+    def WriteClient(self, data: _Data, reserved: int = ..., /) -> None:
+        """Send bytes to the client as they are, status line and headers included, if any."""
+    def write(self, data: _Data, reserved: int = ..., /) -> None:
+        """Same as ``WriteClient``, for ``print(..., file=context)``."""
+    def AddResponseHeaders(self, headers: _Data, reserved: int = ..., /) -> None:
+        r"""Have header lines, each with its ``"\r\n"``, added to the response."""
+    def SendResponseHeader(self, status: _Data | None, headers: _Data | None, /) -> None:
+        r"""Send the status ("403 Forbidden", 200 for ``None``) and header lines, then ``"\r\n"``.
+
+        Return ``SF_STATUS_REQ_FINISHED`` when the response is complete. Stands for
+        ``SF_REQ_SEND_RESPONSE_HEADER``.
+        """
+    def DisableNotifications(self, flags: int, /) -> None:
+        """Get none of these notifications for the rest of the request.
+
+        Stands for ``SF_REQ_DISABLE_NOTIFICATIONS``.
+        """
+    def AddHeadersOnDenial(self, headers: _Data, /) -> None:
+        r"""Have header lines, each with its ``"\r\n"``, added if the server denies access.
+
+        Stands for ``SF_REQ_ADD_HEADERS_ON_DENIAL``.
+        """
+    def SetNextReadSize(self, size: int, /) -> None:
+        """Say how much the next raw read asks for. Stands for ``SF_REQ_SET_NEXT_READ_SIZE``."""
+    def NormalizeURL(self, url: _Data, /) -> bytes:
+        """Return the URL in the server's canonical form. Stands for ``SF_REQ_NORMALIZE_URL``."""
+
+@final
+class HTTP_FILTER_PREPROC_HEADERS:
+    """The request's line and headers, at ``SF_NOTIFY_PREPROC_HEADERS``.
+
+    Names are ``"url"``, ``"method"``, ``"version"``, or a header's with its colon (``"Host:"``). A line break
+    or NUL in a name or value is a ``ValueError``.
+    """
+
+    @property
+    def HttpStatus(self) -> int:
+        """The response's status; 0 before there is one."""
+    @overload
+    def GetHeader(self, name: _Data, /) -> bytes:
+        """Return a header's value; without a default a missing one is ``FilterError``."""
+    @overload
+    def GetHeader(self, name: _Data, default: _Default, /) -> bytes | _Default: ...
+    def SetHeader(self, name: _Data, value: _Data, /) -> None:
+        """Set or replace a header; an empty value deletes it."""
+    def AddHeader(self, name: _Data, value: _Data, /) -> None:
+        """Add a header line beside those of the same name."""
+
+@final
+class HTTP_FILTER_SEND_RESPONSE:
+    """The response's headers, at ``SF_NOTIFY_SEND_RESPONSE``; ``"status"`` names the status line."""
+
+    @property
+    def HttpStatus(self) -> int:
+        """The response's status."""
+    @overload
+    def GetHeader(self, name: _Data, /) -> bytes:
+        """Return a header's value; without a default a missing one is ``FilterError``."""
+    @overload
+    def GetHeader(self, name: _Data, default: _Default, /) -> bytes | _Default: ...
+    def SetHeader(self, name: _Data, value: _Data, /) -> None:
+        """Set or replace a header; an empty value deletes it."""
+    def AddHeader(self, name: _Data, value: _Data, /) -> None:
+        """Add a header line beside those of the same name."""
+
+@final
+class HTTP_FILTER_AUTH_COMPLETE_INFO:
+    """The request once its user is known, at ``SF_NOTIFY_AUTH_COMPLETE``."""
+
+    @property
+    def HttpStatus(self) -> int:
+        """The response's status; 0 before there is one."""
+    @property
+    def ResetAuth(self) -> bool:
+        """Whether the server is to authenticate once more, after the URL was set."""
+    @ResetAuth.setter
+    def ResetAuth(self, value: object) -> None: ...
+    @overload
+    def GetHeader(self, name: _Data, /) -> bytes:
+        """Return a header's value; without a default a missing one is ``FilterError``."""
+    @overload
+    def GetHeader(self, name: _Data, default: _Default, /) -> bytes | _Default: ...
+    def SetHeader(self, name: _Data, value: _Data, /) -> None:
+        """Set or replace a header, or ``"url"``; an empty value deletes a header."""
+    def AddHeader(self, name: _Data, value: _Data, /) -> None:
+        """Add a header line beside those of the same name."""
+    def GetUserToken(self) -> int:
+        """Return the handle of the user's token; it belongs to the server."""
+
+@final
+class HTTP_FILTER_URL_MAP:
+    """Where a URL leads, at ``SF_NOTIFY_URL_MAP``. All but the first two need IIS 7 or ``pyisapi serve``."""
+
+    @property
+    def URL(self) -> bytes:
+        """The URL that is being mapped."""
+    @property
+    def PhysicalPath(self) -> bytes:
+        """The file-system path; ``ValueError`` for one that does not fit the server's buffer."""
+    @PhysicalPath.setter
+    def PhysicalPath(self, value: _Data) -> None: ...
+    @property
+    def Flags(self) -> int:
+        """The ``HSE_URL_FLAGS_*`` of that place."""
+    @property
+    def MatchingPath(self) -> int:
+        """How many characters of the path belong to the virtual directory."""
+    @property
+    def MatchingURL(self) -> int:
+        """How many characters of the URL belong to the virtual directory."""
+    @property
+    def ScriptMapEntry(self) -> bytes:
+        """The script mapping that matched."""
+
+@final
+class HTTP_FILTER_RAW_DATA:
+    """Bytes on their way, at ``SF_NOTIFY_SEND_RAW_DATA`` and ``SF_NOTIFY_READ_RAW_DATA``."""
+
+    @property
+    def InData(self) -> bytes | None:
+        """The bytes; what is set is copied and takes their place."""
+    @InData.setter
+    def InData(self, value: _Data) -> None: ...
+
+@final
+class HTTP_FILTER_AUTHENT:
+    """A login, at ``SF_NOTIFY_AUTHENTICATION``; both empty for an anonymous request.
+
+    ``ValueError`` for what does not fit the server's buffers, mostly 256 bytes.
+    """
+
+    @property
+    def User(self) -> bytes | None:
+        """The user's name."""
+    @User.setter
+    def User(self, value: _Data) -> None: ...
+    @property
+    def Password(self) -> bytes | None:
+        """The password."""
+    @Password.setter
+    def Password(self, value: _Data) -> None: ...
+
+@final
+class HTTP_FILTER_ACCESS_DENIED:
+    """A denial, at ``SF_NOTIFY_ACCESS_DENIED``."""
+
+    @property
+    def URL(self) -> bytes:
+        """The URL."""
+    @property
+    def PhysicalPath(self) -> bytes:
+        """The file-system path it leads to."""
+    @property
+    def Reason(self) -> int:
+        """Why, as bits of ``SF_DENIED_*``."""
+
+@final
+class HTTP_FILTER_LOG:
+    """The log entry, at ``SF_NOTIFY_LOG``. What is set stands in the log; texts end at their first NUL."""
+
+    @property
+    def ClientHostName(self) -> bytes:
+        """The client's name or address."""
+    @ClientHostName.setter
+    def ClientHostName(self, value: _Data) -> None: ...
+    @property
+    def ClientUserName(self) -> bytes:
+        """The user's name."""
+    @ClientUserName.setter
+    def ClientUserName(self, value: _Data) -> None: ...
+    @property
+    def ServerName(self) -> bytes:
+        """The server's name."""
+    @ServerName.setter
+    def ServerName(self, value: _Data) -> None: ...
+    @property
+    def Operation(self) -> bytes:
+        """The method."""
+    @Operation.setter
+    def Operation(self, value: _Data) -> None: ...
+    @property
+    def Target(self) -> bytes:
+        """The path of the URL."""
+    @Target.setter
+    def Target(self, value: _Data) -> None: ...
+    @property
+    def Parameters(self) -> bytes:
+        """The query."""
+    @Parameters.setter
+    def Parameters(self, value: _Data) -> None: ...
+    @property
+    def HttpStatus(self) -> int:
+        """The HTTP status."""
+    @HttpStatus.setter
+    def HttpStatus(self, value: int) -> None: ...
+    @property
+    def Win32Status(self) -> int:
+        """The Win32 code, 0 if all went well."""
+    @Win32Status.setter
+    def Win32Status(self, value: int) -> None: ...
+    @property
+    def BytesSent(self) -> int:
+        """How many bytes were sent."""
+    @property
+    def BytesRecvd(self) -> int:
+        """How many bytes were received."""
+    @property
+    def TimeForProcessing(self) -> int:
+        """How long the request took, in milliseconds."""
 
 @final
 class OVERLAPPED:

@@ -50,6 +50,16 @@ def respond(
     header, or a body where the status has none, is a ``ValueError``, a body that is neither text nor bytes a
     ``TypeError``, and nothing has been sent then.
     """
+    line, block, data = compose(status, body, headers)
+    ecb.SendResponseHeaders(line, block, True)
+    if data and ecb.Method != b"HEAD":
+        ecb.WriteClient(data)
+
+
+def compose(
+    status: int | str, body: str | bytes, headers: Mapping[str, str] | Iterable[tuple[str, str]]
+) -> tuple[str, bytes, bytes]:
+    """Return the status line, the header block with its empty line, and the body of a whole answer."""
     line = _status_line(status)
     data = _encoded(body)
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
@@ -60,9 +70,7 @@ def respond(
         pairs += [(name, value) for name, value in added if name.lower() not in given]
     elif data:
         raise ValueError(f"an answer with status {line} has no body")
-    ecb.SendResponseHeaders(line, _header_block(pairs), True)
-    if data and ecb.Method != b"HEAD":
-        ecb.WriteClient(data)
+    return line, header_lines(pairs) + b"\r\n", data
 
 
 def _encoded(body: str | bytes) -> bytes:
@@ -83,13 +91,14 @@ def _status_line(status: int | str) -> str:
     return status
 
 
-def _header_block(pairs: Iterable[tuple[str, str]]) -> bytes:
+def header_lines(pairs: Iterable[tuple[str, str]]) -> bytes:
+    """Return header lines, each with its line end; ``ValueError`` for what would be further lines."""
     lines = []
     for name, value in pairs:
         if not name or ":" in name or _LINE_BREAK.search(name + value):
             raise ValueError(f"not a header: {name!r}: {value!r}")
         lines.append(f"{name}: {value}\r\n")
-    return ("".join(lines) + "\r\n").encode("iso-8859-1")
+    return "".join(lines).encode("iso-8859-1")
 
 
 class TextWriter(io.TextIOBase):

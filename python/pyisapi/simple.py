@@ -7,21 +7,19 @@ threads, many at once. A handler needs no base class; these only save the versio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyisapi._bridge import EXTENSION_CONTROL_BLOCK, HSE_VERSION_INFO
+    from pyisapi._bridge import (
+        EXTENSION_CONTROL_BLOCK,
+        HSE_VERSION_INFO,
+        HTTP_FILTER_CONTEXT,
+        HTTP_FILTER_VERSION,
+    )
 
 # What the description fields of the two version structs hold, without their final NUL.
 _MAX_EXTENSION_DESC_BYTES = 255
 _MAX_FILTER_DESC_BYTES = 256
-
-
-class FilterVersion(Protocol):
-    """What a filter sets of the server's ``HTTP_FILTER_VERSION``."""
-
-    Flags: int
-    FilterDesc: str | bytes
 
 
 class SimpleExtension:
@@ -51,7 +49,7 @@ class SimpleFilter:
     def __init__(self) -> None:
         """Do nothing; subclasses need not call this."""
 
-    def GetFilterVersion(self, fv: FilterVersion | None) -> Any:
+    def GetFilterVersion(self, fv: HTTP_FILTER_VERSION | None) -> Any:
         """Tell the server which notifications to send; ``fv`` is None after a reload."""
         if self.filter_flags is None:
             raise RuntimeError(f"{type(self).__name__} must set filter_flags to the notifications it wants")
@@ -59,7 +57,7 @@ class SimpleFilter:
             fv.Flags = self.filter_flags
             fv.FilterDesc = _description(self, _MAX_FILTER_DESC_BYTES)
 
-    def HttpFilterProc(self, fc: Any) -> int | None:
+    def HttpFilterProc(self, fc: HTTP_FILTER_CONTEXT) -> int | None:
         """Handle one notification and return an ``SF_STATUS`` value; subclasses override this."""
         raise NotImplementedError(f"{type(self).__name__} must override HttpFilterProc")
 

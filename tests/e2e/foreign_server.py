@@ -1,8 +1,8 @@
 """A server made of ctypes, for tests of what the bridge passes to any ISAPI server.
 
 It runs in a process of its own: the test's source comes on standard input and runs with a `Server` under the
-name `server`; the repr of its last line goes to standard output. The server loads a copy of the loader as
-`_fake.so` and calls its exports. Its callbacks record what they were given. A request's handler is a function
+name `server`, and its side for filters under `filters`; the repr of its last line goes to standard output. The
+server loads a copy of the loader as `_fake.so` and calls its exports. Its callbacks record what they were given. A request's handler is a function
 of the source, because both halves live in this one Python.
 """
 
@@ -19,6 +19,7 @@ from ctypes import POINTER, c_char, c_char_p, c_int, c_uint32, c_void_p
 from pathlib import Path
 from typing import Any, ClassVar
 
+import foreign_filters
 import foreign_operations
 import foreign_requests
 from foreign_operations import Operation, Route
@@ -111,7 +112,7 @@ class Server:
         }
         (folder / "fake.py").write_text(SCRIPT, encoding="utf-8")
         library = Path(shutil.copy(pyisapi.loader_path(), folder / "_fake.so"))
-        self.library = ctypes.CDLL(str(library))
+        self.library = ctypes.CDLL(str(library), use_errno=True)
         self.library.HttpFilterProc.restype = c_uint32
         self.library.HttpExtensionProc.restype = c_uint32
 
@@ -223,7 +224,12 @@ def main() -> None:
     order = json.load(sys.stdin)
     tree = ast.parse(order["source"])
     last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
-    names = {"server": Server(Path(order["folder"])), "sys": sys, "Path": Path}
+    server = Server(Path(order["folder"]))
+    names = {"server": server, "filters": foreign_filters.Filters(server), "sys": sys, "Path": Path}
+    # What tests of filters name in their sources.
+    names |= {
+        name: value for name, value in vars(foreign_filters).items() if name.isupper() or name[0].isupper()
+    }
     # Loading a script gives its prints to the log.
     answers = sys.stdout
     exec(compile(tree, "source", "exec"), names)

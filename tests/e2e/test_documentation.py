@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from conftest import Servers
+from foreign_process import Foreign
 from raising import pool, simple
 
 ROOT = Path(__file__).parents[2]
 GUIDE = "docs/writing-extensions.md"
+FILTER_GUIDE = "docs/writing-filters.md"
 
 
 def examples(name: str) -> list[str]:
@@ -41,6 +43,36 @@ def test_asynchronous_writes_follow_one_another(serve: Servers) -> None:
     [example] = [text for text in examples(GUIDE) if "IOCompletion" in text]
     server = serve(simple("ecb.SendResponseHeaders('200 OK', '\\r\\n')\n" + example))
     assert server.get("/").body == b"onetwo"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_filter_rewrites_the_old_address(foreign: Foreign, number: int) -> None:
+    answer = foreign(
+        f"""
+        filters.headers[b"url"] = b"/old\\0"
+        loaded = filters.load({examples(FILTER_GUIDE)[number]!r})
+        (loaded, filters.send(PREPROC, None, filters.preproc()), filters.calls[-1])
+        """
+    )
+    assert answer == ((1, 0), 0x08000002, ("SetHeader", b"url", b"/new"))
+
+
+def test_filter_answers_for_the_server_and_marks_other_responses(foreign: Foreign) -> None:
+    answer = foreign(
+        f"""
+        filters.headers[b"url"] = b"/private/page\\0"
+        filters.load({examples(FILTER_GUIDE)[0]!r})
+        status = filters.send(PREPROC, None, filters.preproc())
+        sent = filters.calls[-1]
+        (status, sent, filters.send(SEND_RESPONSE, None, filters.preproc(200)), filters.calls[-1])
+        """
+    )
+    assert answer == (
+        0x08000001,
+        ("WriteClient", b"Not for you.\n", 0),
+        0x08000002,
+        ("SetHeader", b"X-Served-By:", b"gate"),
+    )
 
 
 def test_every_defect_that_tests_name_is_listed() -> None:

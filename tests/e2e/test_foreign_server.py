@@ -204,14 +204,14 @@ def test_failure_half_way_keeps_what_has_come(foreign: Foreign) -> None:
 # Exports
 
 
-def test_filter_exports_answer_their_failure_values(foreign: Foreign) -> None:
+def test_filter_exports_of_an_extension_answer_their_failure_values(foreign: Foreign) -> None:
     answer = foreign(
         """
-        version = (server.library.GetFilterVersion(bytes(512)), server.load())
+        version = (filters.get_version(), server.load())
         (version, server.library.HttpFilterProc(bytes(512), 0, None), server.library.TerminateFilter(0))
         """
     )
-    assert answer == ((0, (1, b"fake")), 0x08000004, 0)
+    assert answer == (((0, 127), (1, b"fake")), 0x08000004, 0)
 
 
 @pytest.mark.parametrize("is_frozen", [0, 1])

@@ -7,7 +7,7 @@ from package_under_test import run_python
 
 MODULES = (
     "pyisapi, pyisapi.simple, pyisapi.isapicon, pyisapi.threaded_extension, pyisapi.install, "
-    "pyisapi.request, pyisapi.response"
+    "pyisapi.request, pyisapi.response, pyisapi.filters"
 )
 OLD_NAMES = "isapi, isapi.simple, isapi.isapicon, isapi.threaded_extension, isapi.install"
 

@@ -25,8 +25,13 @@ PREFIXES = {
     "HSE_EXEC_URL_": 6,
     # Not in the reference.
     "HSE_URL_FLAGS_": 11,
-    "SF_NOTIFY_": 17,
+    # One more than the reference.
+    "SF_NOTIFY_": 18,
     "SF_STATUS_": 6,
+    # Not in the reference.
+    "SF_DENIED_": 5,
+    "SF_REQ_": 9,
+    "SF_PROPERTY_": 2,
 }
 
 
@@ -51,6 +56,9 @@ PREFIXES = {
         ("SF_NOTIFY_ORDER_DEFAULT", 0x20000),
         ("SF_STATUS_REQ_FINISHED", 134217728),
         ("SF_STATUS_REQ_READ_NEXT", 134217733),
+        ("SF_NOTIFY_AUTH_COMPLETE", 0x04000000),
+        ("SF_DENIED_BY_CONFIG", 0x10000),
+        ("SF_REQ_DISABLE_NOTIFICATIONS", 8),
     ],
 )
 def test_values(name: str, value: int) -> None:

@@ -52,18 +52,19 @@ def test_a_filter_without_flags_cannot_load() -> None:
 def test_a_filter_sets_flags_and_description() -> None:
     class Version:
         Flags = 0
-        FilterDesc: str | bytes = b""
+        FilterDesc: object = None
 
     class Filter(SimpleFilter):
         """A filter."""
 
         filter_flags = 0x4000
 
-    version = Version()
+    version: Any = Version()
     Filter().GetFilterVersion(version)
     assert (version.Flags, version.FilterDesc) == (0x4000, "A filter.")
 
 
 def test_a_handler_that_does_not_override_is_told_so() -> None:
+    context: Any = None
     with pytest.raises(NotImplementedError, match="SimpleFilter"):
-        SimpleFilter().HttpFilterProc(None)
+        SimpleFilter().HttpFilterProc(context)

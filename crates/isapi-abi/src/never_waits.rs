@@ -7,6 +7,10 @@
 /// The request: `lpvBuffer` is a DWORD that the server sets to 1. A server that answers TRUE promises that
 /// `GetServerVariable`, and `ServerSupportFunction` with SEND_RESPONSE_HEADER_EX (headers below 64 KiB) and
 /// DONE_WITH_SESSION, wait for nothing outside the process, and that it knows [`HSE_IO_DO_NOT_WAIT`].
+///
+/// A filter asks in the same way, with this number as `sfReq` and the DWORD as `pData`. TRUE promises that all calls of
+/// its context and data but `WriteClient`, SF_REQ_SEND_RESPONSE_HEADER and `GetUserToken` wait for nothing outside the
+/// process.
 pub const HSE_REQ_NEVER_WAITS: u32 = 0x7079_0001;
 
 /// A flag of `WriteClient`: when the data cannot be taken at once, take none of it and fail with

@@ -58,6 +58,8 @@ pub const ERROR_NOT_FOUND: u32 = 1168;
 pub const ERROR_CANCELLED: u32 = 1223;
 /// The connection was aborted by this machine.
 pub const ERROR_CONNECTION_ABORTED: u32 = 1236;
+/// The one called failed in itself.
+pub const ERROR_INTERNAL_ERROR: u32 = 1359;
 /// There is no such server variable.
 pub const ERROR_INVALID_INDEX: u32 = 1413;
 /// The time allowed is over.
@@ -109,6 +111,7 @@ pub const fn message(code: u32) -> Option<&'static str> {
         ERROR_NOT_FOUND => "Element not found.",
         ERROR_CANCELLED => "Operation cancelled.",
         ERROR_CONNECTION_ABORTED => "Connection aborted.",
+        ERROR_INTERNAL_ERROR => "Internal error.",
         ERROR_INVALID_INDEX => "Invalid index.",
         ERROR_TIMEOUT => "Timed out.",
         ERROR_INVALID_STATE => "Invalid state.",

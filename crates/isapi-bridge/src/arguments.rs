@@ -154,6 +154,12 @@ pub fn copy_description_cut(value: &Bound<'_, PyAny>, field: &mut [c_char]) -> P
     Ok(())
 }
 
+/// What a fixed field holds, up to its first NUL.
+pub fn description_bytes<'py>(py: Python<'py>, field: &[c_char]) -> Bound<'py, PyBytes> {
+    let text: Vec<u8> = field.iter().map(|&unit| unit as u8).take_while(|&unit| unit != 0).collect();
+    PyBytes::new(py, &text)
+}
+
 fn description(value: &Bound<'_, PyAny>) -> PyResult<Data> {
     if value.is_instance_of::<PyBytes>() || value.is_instance_of::<PyString>() {
         return value.extract();

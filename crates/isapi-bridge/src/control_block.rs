@@ -172,7 +172,7 @@ fn read_body(entered: &Entered<'_>, body: &mut Vec<u8>, target: u64, even_nothin
 }
 
 /// A variable's value as Python gets it: without the terminator, `str` for `UNICODE_*`.
-fn variable_value<'py>(py: Python<'py>, name: &[u8], value: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+pub fn variable_value<'py>(py: Python<'py>, name: &[u8], value: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     if name.starts_with(b"UNICODE_") {
         let value = value.strip_suffix(b"\0\0").unwrap_or(value);
         let value = &value[..value.len() & !1];

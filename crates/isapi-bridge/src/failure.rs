@@ -31,13 +31,22 @@ pub const TERMINATE_FAILED: Code = Code("ISAPI0208");
 pub const RELOAD_FAILED: Code = Code("ISAPI0209");
 /// A completion callback raised.
 pub const CALLBACK_FAILED: Code = Code("ISAPI0210");
-/// The server asked for a filter.
-pub const FILTER_UNSUPPORTED: Code = Code("ISAPI0216");
 /// The script could not be prepared (`sys.path` and the like).
 pub const PREPARE_FAILED: Code = Code("ISAPI0217");
 
 /// A pending request can no longer be finished by anything.
 pub const FORGOTTEN: Code = Code("ISAPI0219");
+
+/// `GetFilterVersion` raised or returned a wrong type.
+pub const FILTER_VERSION_FAILED: Code = Code("ISAPI0220");
+/// `HttpFilterProc` raised.
+pub const FILTER_FAILED: Code = Code("ISAPI0221");
+/// `HttpFilterProc` returned something else than `None` or a 32-bit int.
+pub const FILTER_WRONG_RESULT: Code = Code("ISAPI0222");
+/// `TerminateFilter` raised or returned a wrong type.
+pub const FILTER_TERMINATE_FAILED: Code = Code("ISAPI0223");
+/// The script has the other half only. Said in debug mode.
+pub const NO_SUCH_HALF: Code = Code("ISAPI0224");
 
 /// One failure, ready to be reported.
 #[derive(Debug)]

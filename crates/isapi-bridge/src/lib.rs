@@ -1,6 +1,6 @@
 //! `pyisapi._bridge`: Python objects over the C structs of ISAPI.
 //!
-//! The loader calls in through [`table`]; [`script`] and [`extension`] own the script's module and handler;
+//! The loader calls in through [`table`]; [`script`], [`half`] and [`handler`] own the script's module and handlers;
 //! [`lease`] guards the server's request; [`control_block`] and [`version_info`] are what scripts see;
 //! [`port`] is the thread pool's queue, whose workers [`queue`] wakes; [`operation`] keeps what an asynchronous call
 //! needs, and [`completion`] brings its result back.
@@ -30,8 +30,28 @@ mod exec_url;
 mod extension;
 mod failure;
 mod file_handle;
+#[expect(unsafe_code, reason = "takes the server's pointers")]
+mod filter;
+#[expect(unsafe_code, reason = "calls the server's functions")]
+mod filter_calls;
+#[expect(unsafe_code, reason = "members of the server's struct")]
+mod filter_context;
+#[expect(unsafe_code, reason = "members of the server's structs")]
+mod filter_data;
+#[expect(unsafe_code, reason = "members of the server's structs")]
+mod filter_events;
+#[expect(unsafe_code, reason = "calls the server's functions")]
+mod filter_headers;
+mod filter_log;
+#[expect(unsafe_code, reason = "takes the server's pointer")]
+mod filter_version;
+mod gate;
+mod half;
+mod handler;
 #[expect(unsafe_code, reason = "the one owner of the server's pointer")]
 mod lease;
+#[expect(unsafe_code, reason = "the server's struct")]
+mod lent;
 #[expect(unsafe_code, reason = "structs for the server's requests")]
 mod mapping;
 #[expect(unsafe_code, reason = "asks the server")]
@@ -73,6 +93,16 @@ fn _bridge(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(live_requests, module)?)?;
     module.add_class::<control_block::ControlBlock>()?;
     module.add_class::<version_info::VersionInfo>()?;
+    module.add_class::<filter_context::FilterContext>()?;
+    module.add_class::<filter_version::FilterVersion>()?;
+    module.add_class::<filter_headers::PreprocHeaders>()?;
+    module.add_class::<filter_headers::SendResponse>()?;
+    module.add_class::<filter_headers::AuthComplete>()?;
+    module.add_class::<filter_events::UrlMap>()?;
+    module.add_class::<filter_events::RawData>()?;
+    module.add_class::<filter_events::Authent>()?;
+    module.add_class::<filter_events::AccessDenied>()?;
+    module.add_class::<filter_log::Log>()?;
     module.add_class::<port::Overlapped>()?;
     module.add_class::<port::CompletionPort>()?;
     Ok(())

@@ -1,18 +1,38 @@
 //! Whether the server has promised that its short calls never wait, so that the interpreter need not be released.
 //!
-//! Asked once for each server, which is known by the address of its ServerSupportFunction.
+//! Asked once for each server, which is known by the address of its ServerSupportFunction; apart for extensions and
+//! filters.
 
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use isapi_abi::httpext::EXTENSION_CONTROL_BLOCK;
+use isapi_abi::httpfilt::HTTP_FILTER_CONTEXT;
 use isapi_abi::never_waits::{HSE_REQ_FINISHING_MORE, HSE_REQ_NEVER_WAITS};
 use isapi_abi::{BOOL, FALSE, HCONN};
 
 /// The address of a server's function, and in its highest bit the answer: no address reaches so far.
-static ASKED: AtomicU64 = AtomicU64::new(0);
+struct Asked(AtomicU64);
 const YES: u64 = 1 << 63;
+
+static OF_EXTENSIONS: Asked = Asked(AtomicU64::new(0));
+static OF_FILTERS: Asked = Asked(AtomicU64::new(0));
+
+impl Asked {
+    /// The answer of the function at `address`; `ask` is called with the place for it when it is not known yet.
+    fn answer(&self, address: usize, ask: impl FnOnce(*mut c_void) -> BOOL) -> bool {
+        let address = address as u64;
+        let asked = self.0.load(Ordering::Relaxed);
+        if asked & !YES == address {
+            return asked & YES != 0;
+        }
+        let mut answer: u32 = 0;
+        let promised = ask(ptr::from_mut(&mut answer).cast()) != FALSE && answer == 1;
+        self.0.store(address | if promised { YES } else { 0 }, Ordering::Relaxed);
+        promised
+    }
+}
 
 /// Whether the server behind `block` has made the promise.
 ///
@@ -22,19 +42,23 @@ pub unsafe fn never_waits(block: *mut EXTENSION_CONTROL_BLOCK) -> bool {
     // SAFETY: the caller says that the block is alive.
     let (function, connection) = unsafe { ((*block).ServerSupportFunction, (*block).ConnID) };
     let Some(function) = function else { return false };
-    let address = function as usize as u64;
-    let asked = ASKED.load(Ordering::Relaxed);
-    if asked & !YES == address {
-        return asked & YES != 0;
-    }
-    let mut answer: u32 = 0;
-    // SAFETY: the request sets a DWORD; a server that does not know it touches nothing.
-    let known = unsafe {
-        function(connection, HSE_REQ_NEVER_WAITS, ptr::from_mut(&mut answer).cast(), ptr::null_mut(), ptr::null_mut())
-    };
-    let promised = known != FALSE && answer == 1;
-    ASKED.store(address | if promised { YES } else { 0 }, Ordering::Relaxed);
-    promised
+    OF_EXTENSIONS.answer(function as usize, |answer| {
+        // SAFETY: the request sets a DWORD; a server that does not know it touches nothing.
+        unsafe { function(connection, HSE_REQ_NEVER_WAITS, answer, ptr::null_mut(), ptr::null_mut()) }
+    })
+}
+
+/// Whether the server behind a filter's `context` has made the promise.
+///
+/// # Safety
+/// - The context is alive.
+pub unsafe fn filter_never_waits(context: *mut HTTP_FILTER_CONTEXT) -> bool {
+    // SAFETY: the caller says that the context is alive.
+    let Some(function) = (unsafe { (*context).ServerSupportFunction }) else { return false };
+    OF_FILTERS.answer(function as usize, |answer| {
+        // SAFETY: the request sets a DWORD; a server that does not know it touches nothing.
+        unsafe { function(context, HSE_REQ_NEVER_WAITS, answer, 0, 0) }
+    })
 }
 
 /// A server that has made the promise, as one of its requests shows it.

@@ -5,12 +5,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 
-use crate::extension::ExtensionHalf;
+use crate::extension::Extension;
 use crate::failure::{Failure, IMPORT_FAILED};
+use crate::filter::Filter;
+use crate::half::Half;
 
 /// See the module.
 pub struct Script {
@@ -21,11 +24,18 @@ pub struct Script {
     /// A freezing tool's program chose the name; the module comes from its importer.
     pub is_frozen: bool,
     /// The handler that `__ExtensionFactory__` makes.
-    pub extension: ExtensionHalf,
+    pub extension: Half<Extension>,
+    /// The handler that `__FilterFactory__` makes.
+    pub filter: Half<Filter>,
     module: Mutex<Option<Py<PyModule>>>,
-    /// The handler could not be made from the module as it is: the next attempt executes it anew.
-    stale: AtomicBool,
+    /// The module's last execution failed half-way.
+    incomplete: AtomicBool,
+    /// When the module failed for both halves, and which of them has said so.
+    failed: Mutex<Option<(Instant, &'static str)>>,
 }
+
+/// For so long the half that asks second does not try again what has just failed for the first.
+const SAME_LOAD: Duration = Duration::from_secs(5);
 
 impl Script {
     pub fn new(name: String, folder: String, is_frozen: bool) -> Self {
@@ -33,19 +43,18 @@ impl Script {
             name,
             folder,
             is_frozen,
-            extension: ExtensionHalf::default(),
+            extension: Half::new(),
+            filter: Half::new(),
             module: Mutex::new(None),
-            stale: AtomicBool::new(false),
+            incomplete: AtomicBool::new(false),
+            failed: Mutex::new(None),
         }
     }
 
     /// The imported module; imports it if that has not succeeded yet.
     pub fn module<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyModule>, Failure> {
         if let Some(module) = self.imported(py) {
-            if self.stale.swap(false, Ordering::Relaxed) {
-                self.execute(&module)?;
-            }
-            return Ok(module);
+            return if self.incomplete.load(Ordering::Relaxed) { self.execute(module) } else { Ok(module) };
         }
         let module = self.import(py).map_err(|error| self.import_failed(error))?;
         *self.module.lock().unwrap_or_else(PoisonError::into_inner) = Some(module.clone().unbind());
@@ -53,12 +62,22 @@ impl Script {
     }
 
     /// Executes the module anew in its namespace, as `importlib.reload` does.
-    pub fn reload(&self, py: Python<'_>) -> Result<(), Failure> {
-        self.stale.store(false, Ordering::Relaxed);
+    pub fn reload<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyModule>, Failure> {
         match self.imported(py) {
-            Some(module) => self.execute(&module),
-            None => self.module(py).map(drop),
+            Some(module) => self.execute(module),
+            None => self.module(py),
         }
+    }
+
+    /// Remembers that `half` has reported a failure that concerns both.
+    pub fn remember_failure(&self, half: &'static str) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), half));
+    }
+
+    /// Whether the other half has just reported a failure that concerns both. Told once: the next load tries again.
+    pub fn take_failure(&self, half: &str) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failed.is_some_and(|(when, reported_by)| reported_by != half && when.elapsed() < SAME_LOAD)
     }
 
     fn imported<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyModule>> {
@@ -66,17 +85,10 @@ impl Script {
         module.as_ref().map(|module| module.bind(py).clone())
     }
 
-    /// Says that no handler came of the module, so that a corrected source gets its chance.
-    pub fn mark_stale(&self) {
-        self.stale.store(true, Ordering::Relaxed);
-    }
-
-    fn execute(&self, module: &Bound<'_, PyModule>) -> Result<(), Failure> {
-        let executed = server_module(module.py()).and_then(|server| server.call_method1("reload_module", (module,)));
-        executed.map(drop).map_err(|error| {
-            self.mark_stale();
-            self.import_failed(error)
-        })
+    fn execute<'py>(&self, module: Bound<'py, PyModule>) -> Result<Bound<'py, PyModule>, Failure> {
+        let executed = server_module(module.py()).and_then(|server| server.call_method1("reload_module", (&module,)));
+        self.incomplete.store(executed.is_err(), Ordering::Relaxed);
+        executed.map(|_| module).map_err(|error| self.import_failed(error))
     }
 
     fn import<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyModule>> {

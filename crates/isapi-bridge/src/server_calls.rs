@@ -119,16 +119,7 @@ impl Entered<'_> {
             // SAFETY: `name` is NUL-terminated and `value` has `size` writable bytes.
             outcome(unsafe { function(connection, name.cast_mut(), value.as_mut_ptr().cast(), size) })
         };
-        let mut size = u32::try_from(room.len()).unwrap_or(u32::MAX);
-        match fetch(room, &mut size) {
-            Ok(()) => Ok(Cow::Borrowed(&room[..room.len().min(size as usize)])),
-            Err(CallError::Win32(ERROR_INSUFFICIENT_BUFFER | ERROR_MORE_DATA)) => {
-                // A server that does not say how much it needs gets twice the room.
-                let first = (size as usize).max(room.len() * 2).min(MAX_VARIABLE_BYTES as usize);
-                grow(first, |value, size| fetch(value, size)).map(Cow::Owned)
-            }
-            Err(error) => Err(error),
-        }
+        value_in(room, fetch)
     }
 
     /// `ServerSupportFunction`.
@@ -166,6 +157,23 @@ pub(crate) unsafe fn support(
     outcome(unsafe { function(connection, request, buffer, size, kind) })
 }
 
+/// The value that `fetch` delivers: in `room` if it fits there, else in a buffer that grows.
+pub fn value_in(
+    room: &mut [u8],
+    fetch: impl Fn(&mut [u8], &mut u32) -> Result<(), CallError>,
+) -> Result<Cow<'_, [u8]>, CallError> {
+    let mut size = u32::try_from(room.len()).unwrap_or(u32::MAX);
+    match fetch(room, &mut size) {
+        Ok(()) => Ok(Cow::Borrowed(&room[..room.len().min(size as usize)])),
+        Err(CallError::Win32(ERROR_INSUFFICIENT_BUFFER | ERROR_MORE_DATA)) => {
+            // A server that does not say how much it needs gets twice the room.
+            let first = (size as usize).max(room.len() * 2).min(MAX_VARIABLE_BYTES as usize);
+            grow(first, |value, size| fetch(value, size)).map(Cow::Owned)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Calls `fetch` with growing buffers until the value fits; the result has the length that `fetch` set.
 pub fn grow(
     first: usize,
@@ -189,7 +197,8 @@ pub fn grow(
     }
 }
 
-fn outcome(result: isapi_abi::BOOL) -> Result<(), CallError> {
+/// What a callback's result says; its error is read at once.
+pub fn outcome(result: isapi_abi::BOOL) -> Result<(), CallError> {
     if result != isapi_abi::FALSE {
         return Ok(());
     }

@@ -15,7 +15,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
 use crate::attach::attach;
-use crate::failure::{FILTER_UNSUPPORTED, Failure, PREPARE_FAILED};
+use crate::failure::{Failure, PREPARE_FAILED};
+use crate::filter_calls::Pointers;
 use crate::script::{Script, server_module};
 
 static TABLE: BridgeTable = BridgeTable {
@@ -51,7 +52,7 @@ unsafe extern "system" fn open(info: *const ScriptInfo) -> *const OpaqueScript {
 
 unsafe extern "system" fn get_extension_version(script: *const OpaqueScript, info: *mut HSE_VERSION_INFO) -> BOOL {
     // SAFETY: the loader passes what `open` returned and the server's own pointer.
-    fence(FALSE, || unsafe { with(script).extension.get_version(with(script), info) })
+    fence(FALSE, || unsafe { with(script).extension.get_extension_version(with(script), info) })
 }
 
 unsafe extern "system" fn http_extension_proc(script: *const OpaqueScript, block: *mut EXTENSION_CONTROL_BLOCK) -> u32 {
@@ -64,27 +65,26 @@ unsafe extern "system" fn terminate_extension(script: *const OpaqueScript, flags
     fence(FALSE, || unsafe { with(script).extension.terminate(with(script), flags) })
 }
 
-unsafe extern "system" fn get_filter_version(script: *const OpaqueScript, _version: *mut HTTP_FILTER_VERSION) -> BOOL {
-    fence(FALSE, || {
-        // SAFETY: the loader passes what `open` returned.
-        let script = unsafe { with(script) };
-        let text = format!("{} was loaded as a filter; this version serves extensions only", script.name);
-        attach(|py| Failure::new(FILTER_UNSUPPORTED, text, None).report(py));
-        FALSE
-    })
+unsafe extern "system" fn get_filter_version(script: *const OpaqueScript, version: *mut HTTP_FILTER_VERSION) -> BOOL {
+    // SAFETY: the loader passes what `open` returned and the server's own pointer.
+    fence(FALSE, || unsafe { with(script).filter.get_filter_version(with(script), version) })
 }
 
 unsafe extern "system" fn http_filter_proc(
-    _script: *const OpaqueScript,
-    _context: *mut HTTP_FILTER_CONTEXT,
-    _notification: u32,
-    _data: *mut c_void,
+    script: *const OpaqueScript,
+    context: *mut HTTP_FILTER_CONTEXT,
+    notification: u32,
+    data: *mut c_void,
 ) -> u32 {
-    SF_STATUS_REQ_ERROR
+    // SAFETY: the loader passes what `open` returned and the server's own pointers.
+    fence(SF_STATUS_REQ_ERROR, || unsafe {
+        with(script).filter.notify(with(script), Pointers { context, data }, notification)
+    })
 }
 
-unsafe extern "system" fn terminate_filter(_script: *const OpaqueScript, _flags: u32) -> BOOL {
-    FALSE
+unsafe extern "system" fn terminate_filter(script: *const OpaqueScript, flags: u32) -> BOOL {
+    // SAFETY: the loader passes what `open` returned.
+    fence(FALSE, || unsafe { with(script).filter.terminate(with(script), flags) })
 }
 
 /// The script behind the loader's pointer.

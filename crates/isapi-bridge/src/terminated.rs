@@ -33,3 +33,25 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Terminated {
         Ok(Self(data))
     }
 }
+
+/// [`Terminated`] without a line break inside: a header's name or value, a status.
+pub struct Line(Terminated);
+
+impl Line {
+    /// As [`Terminated::as_ptr`].
+    pub fn as_ptr(&self) -> *mut c_char {
+        self.0.as_ptr()
+    }
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Line {
+    type Error = PyErr;
+
+    fn extract(obj: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let text: Terminated = obj.extract()?;
+        if text.as_bytes().iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
+            return Err(PyValueError::new_err("a line break where one line is expected"));
+        }
+        Ok(Self(text))
+    }
+}
