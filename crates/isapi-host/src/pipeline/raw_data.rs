@@ -53,6 +53,8 @@ pub(crate) struct RawSide {
     mark: AtomicU64,
     /// hyper is done with the connection.
     closed: AtomicBool,
+    /// The pump takes no more bytes from hyper.
+    drained: AtomicBool,
     /// Something of the above has changed.
     changed: Notify,
 }
@@ -78,6 +80,7 @@ impl RawSide {
             taken: AtomicU64::new(0),
             mark: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            drained: AtomicBool::new(false),
             changed: Notify::new(),
         }
     }
@@ -102,7 +105,8 @@ impl RawSide {
     pub(super) async fn response_is_through(&self) {
         self.until(|| {
             let flushed = !self.ended.load(Ordering::Acquire);
-            flushed && self.taken.load(Ordering::Acquire) >= self.mark.load(Ordering::Acquire)
+            let is_through = flushed && self.taken.load(Ordering::Acquire) >= self.mark.load(Ordering::Acquire);
+            is_through || self.drained.load(Ordering::Acquire)
         })
         .await;
     }
@@ -110,7 +114,7 @@ impl RawSide {
     async fn until(&self, is_so: impl Fn() -> bool) {
         loop {
             let changed = self.changed.notified();
-            if is_so() || self.closed.load(Ordering::Acquire) {
+            if is_so() {
                 return;
             }
             changed.await;
@@ -119,6 +123,20 @@ impl RawSide {
 
     fn tell(&self) {
         self.changed.notify_waiters();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn has_injected(&self) -> bool {
+        !self.injected.lock_anyway().is_empty()
+    }
+
+    /// The pump takes no more bytes from hyper.
+    fn drain(&self) {
+        self.drained.store(true, Ordering::Release);
+        self.tell();
     }
 }
 
@@ -156,8 +174,9 @@ async fn pump<S: Socket>(socket: S, host_side: DuplexStream, session: Arc<NetSes
     let outbound = async {
         let mut to_client = to_client;
         carry_out(from_host, &mut to_client, &session, raw).await;
+        raw.drain();
         // hyper may still read over what the client sends; it is done when it has let go of its side.
-        raw.until(|| false).await;
+        raw.until(|| raw.is_closed()).await;
         over.notify_one();
         to_client
     };
@@ -221,7 +240,7 @@ async fn carry_out<S: Socket>(
     loop {
         let count = tokio::select! {
             biased;
-            () = raw.until(|| !raw.injected.lock_anyway().is_empty()), if !raw.closed.load(Ordering::Acquire) => None,
+            () = raw.until(|| raw.has_injected()), if !raw.is_closed() => None,
             count = from.read(&mut buffer) => Some(count.unwrap_or(0)),
         };
         let verdict = match count {
@@ -247,6 +266,7 @@ async fn carry_out<S: Socket>(
             return;
         }
     }
+    raw.drain();
     // What filters send at the end of the last request still goes out.
     if session.wants(Notification::EndOfRequest) {
         session.last_request_over().await;

@@ -247,6 +247,11 @@ impl Client {
         }
     }
 
+    /// Whether the connection is closed; one that is `kept` serves another request.
+    pub fn is_closed_soon(&mut self, kept: bool) -> bool {
+        if kept { self.get("again").status() == 0 } else { self.is_closed() }
+    }
+
     /// Whether the server has closed the connection, without another byte.
     pub fn is_closed(&mut self) -> bool {
         let mut rest = Vec::new();
