@@ -181,8 +181,7 @@ impl AccessRecord {
 
     /// The record of a request that has just come; `None` when nobody wants it.
     pub(crate) fn new(host: &Arc<Host>, head: Option<&Arc<RequestHead>>, peers: Peers) -> Option<Arc<Self>> {
-        let wanted = host.access_log.is_some() || tracing::enabled!(target: "access", tracing::Level::INFO);
-        wanted.then(|| AccessRecord::begin(host, head, peers, Kind::Own))
+        is_wanted(host).then(|| AccessRecord::begin(host, head, peers, Kind::Own))
     }
 
     /// The record of a child request: it is for whoever passes the response on, and gets no line.
@@ -268,9 +267,17 @@ impl Drop for AccessRecord {
         match &self.kind {
             Kind::Child => {}
             Kind::Own => self.entry(&ending).write(&self.host),
-            Kind::Filtered(request) => Arc::clone(request).end(self.entry(&ending)),
+            Kind::Filtered(request) => {
+                let entry = (is_wanted(&self.host) || request.wants_entry()).then(|| self.entry(&ending));
+                Arc::clone(request).end(entry);
+            }
         }
     }
+}
+
+/// Whether anybody reads the log.
+fn is_wanted(host: &Host) -> bool {
+    host.access_log.is_some() || tracing::enabled!(target: "access", tracing::Level::INFO)
 }
 
 /// What is known of a request when it is over.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use argon2::Argon2;
@@ -25,6 +25,12 @@ pub(crate) const MAX_CREDENTIAL: usize = 256;
 /// How long a comparison is remembered, and how many are.
 const REMEMBERED: Duration = Duration::from_secs(300);
 const MAX_REMEMBERED: usize = 1024;
+
+/// What an unknown name is compared with.
+static NOBODY: LazyLock<String> = LazyLock::new(|| {
+    let salt = SaltString::generate(&mut OsRng);
+    Argon2::default().hash_password(b"", &salt).map_or_else(|_| String::new(), |hash| hash.to_string())
+});
 
 /// What a client sends with Basic authentication. Both are bytes as they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -112,9 +118,11 @@ impl Users {
     /// Whether these are name and password of a user. Works for milliseconds.
     fn knows(&self, credentials: &Credentials) -> bool {
         let name = std::str::from_utf8(&credentials.user).ok();
-        let Some(hash) = name.and_then(|name| self.hashes.get(name)) else { return false };
-        let hash = PasswordHash::new(hash);
-        hash.is_ok_and(|hash| Argon2::default().verify_password(&credentials.password, &hash).is_ok())
+        let known = name.and_then(|name| self.hashes.get(name));
+        // The time that it takes must not tell which names there are.
+        let hash = PasswordHash::new(known.unwrap_or(&NOBODY));
+        let is_right = hash.is_ok_and(|hash| Argon2::default().verify_password(&credentials.password, &hash).is_ok());
+        is_right && known.is_some()
     }
 }
 

@@ -83,7 +83,10 @@ pub(crate) fn answer(host: &Arc<Host>, peers: Peers, turn: Turn, request: Reques
 /// for the limits of an address.
 pub(crate) fn answer_child(host: &Arc<Host>, exchange: Exchange, body: Entity) -> Answer {
     match check_address(host, &exchange.head.uri) {
-        Ok(path) => hand_over(host, exchange, path, None, body),
+        Ok(path) => match exchange.filtered.clone().filter(|filtered| filtered.maps_urls()) {
+            Some(filtered) => Answer::Later(Box::pin(pipeline::answer_child(filtered, exchange, path, body))),
+            None => hand_over(host, exchange, path, None, body),
+        },
         Err(refusal) => exchange.refuse(refusal).into(),
     }
 }

@@ -100,7 +100,7 @@ impl FilteredRequest {
         let host = self.session().host();
         let path = {
             let state = self.state.lock_anyway();
-            site::check(host, &state.head, state.body_length).map_err(Admission::Refused)?
+            site::check(host, state.head(), state.body_length).map_err(Admission::Refused)?
         };
         self.url_changed();
         let text = String::from_utf8_lossy(&path).into_owned();
@@ -119,7 +119,7 @@ impl FilteredRequest {
     fn authenticate(self: &Arc<Self>, place: &Place) -> Decided<()> {
         let host = self.session().host();
         let authentication = host.site.authentication();
-        let presented = Credentials::presented(&self.state.lock_anyway().head.headers);
+        let presented = Credentials::presented(&self.state.lock_anyway().head().headers);
         let mut credentials = presented.clone().unwrap_or_default();
         if self.wants(Notification::Authentication) {
             credentials = self.ask_filters(place, credentials)?;
@@ -197,7 +197,7 @@ impl FilteredRequest {
     /// What a filter has sent, as the answer.
     pub(super) fn own_answer(&self, notification: Notification, position: Option<usize>, keep: bool) -> Admission {
         let mut state = self.state.lock_anyway();
-        let (own, is_to_head) = (std::mem::take(&mut state.own), state.head.method == Method::HEAD);
+        let (own, is_to_head) = (std::mem::take(&mut state.own), state.head().method == Method::HEAD);
         drop(state);
         let filter = position.map_or("that went on", |position| self.session().chain().filters()[position].name());
         match own.finish(is_to_head) {
@@ -236,7 +236,7 @@ impl FilteredRequest {
         if !self.wants(Notification::AccessDenied) {
             return None;
         }
-        let url = c_string(self.state.lock_anyway().head.uri.path().as_bytes());
+        let url = c_string(self.state.lock_anyway().head().uri.path().as_bytes());
         let path = c_string(&place.map_or_else(Vec::new, |place| path_bytes(&place.mapped.path)));
         let mut data =
             sf::HTTP_FILTER_ACCESS_DENIED { pszURL: url.as_ptr(), pszPhysicalPath: path.as_ptr(), dwReason: reason };
@@ -259,13 +259,18 @@ pub(super) struct Place {
     changed: bool,
 }
 
-/// A filter's fault; the page names the code, the log has the rest.
+/// A filter's fault, which decides the request.
 pub(super) fn failed(code: &'static str) -> Admission {
+    Admission::Refused(failure(code))
+}
+
+/// A filter's fault; the page names the code, the log has the rest.
+pub(super) fn failure(code: &'static str) -> Refusal {
     let detail = match code {
         "ISAPI0334" => "A filter of this server failed (ISAPI0334). The server's log says why.",
         "ISAPI0337" => "A filter of this server did not return (ISAPI0337). The server's log says which.",
         "ISAPI0338" => "A filter of this server sent what is no answer (ISAPI0338). The server's log says why.",
         _ => "A filter of this server failed (ISAPI0333). The server's log says why.",
     };
-    Admission::Refused(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, 0, detail))
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, 0, detail)
 }

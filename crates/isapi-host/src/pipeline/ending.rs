@@ -20,11 +20,18 @@ use crate::lock::LockAnyway;
 use crate::raw;
 
 impl FilteredRequest {
-    /// The request is over; `entry` is its line. Never waits: what takes time happens on the connection's event loop.
-    pub(crate) fn end(self: Arc<Self>, entry: LogEntry) {
+    /// Whether the line is of use here.
+    pub(crate) fn wants_entry(&self) -> bool {
+        self.session().host().trace.is_some() || self.session().wants(Notification::Log)
+    }
+
+    /// The request is over; `entry` is its line, if anybody wants it. Never waits: what takes time happens on the
+    /// connection's event loop.
+    pub(crate) fn end(self: Arc<Self>, entry: Option<LogEntry>) {
         let session = Arc::clone(self.session());
         let wants = |notification| session.wants(notification);
-        if !wants(Notification::EndOfRequest) && !wants(Notification::Log) && session.raw().is_none() {
+        let is_passed_over = !wants(Notification::EndOfRequest) && !wants(Notification::Log) && session.raw().is_none();
+        if is_passed_over || session.is_stuck() {
             return self.close(entry);
         }
         session.clone().spawn(async move {
@@ -35,7 +42,7 @@ impl FilteredRequest {
             let _ = session
                 .call(move || {
                     self.raise_end_of_request();
-                    let entry = self.raise_log(entry);
+                    let entry = entry.map(|entry| self.raise_log(entry));
                     self.close(entry);
                 })
                 .await;
@@ -101,14 +108,15 @@ impl FilteredRequest {
     }
 
     /// Writes the line and the trace, and lets the next request begin.
-    fn close(&self, entry: LogEntry) {
+    fn close(&self, entry: Option<LogEntry>) {
         let host = self.session().host();
-        if let Some(trace) = &host.trace {
-            let steps = self.take_steps();
-            let taken = self.started.elapsed();
-            trace.request_ended(Trace::new(self.session().peers().remote, &entry, steps, taken));
+        if let Some(entry) = &entry {
+            if let Some(trace) = &host.trace {
+                let (steps, taken) = (self.take_steps(), self.started.elapsed());
+                trace.request_ended(Trace::new(self.session().peers().remote, entry, steps, taken));
+            }
+            entry.write(host);
         }
-        entry.write(host);
         self.session().forget_request();
         drop(self.over.lock_anyway().take());
     }

@@ -42,12 +42,31 @@ impl FilteredRequest {
         (raised, path)
     }
 
+    /// Whether filters want to be asked where URLs lead.
+    pub(crate) fn maps_urls(&self) -> bool {
+        self.session().wants(Notification::UrlMap)
+    }
+
+    /// Where the decoded `path` leads, if filters want it elsewhere. Called in turn.
+    ///
+    /// # Errors
+    /// The message code of a filter that failed or answered by itself, which it cannot do for a request inside another.
+    pub(super) fn map_path(self: &Arc<Self>, path: &[u8]) -> Result<Option<PathBuf>, &'static str> {
+        let text = String::from_utf8_lossy(path);
+        let Ok(mapped) = Mapped::of(self.session().host(), &text) else { return Ok(None) };
+        match self.map(&text, &mapped) {
+            (Raised::GoOn, to) => Ok((to != mapped.path).then_some(to)),
+            (Raised::Finished { .. }, _) => Err("ISAPI0338"),
+            (raised, _) => Err(self.report(Notification::UrlMap, raised)),
+        }
+    }
+
     /// As [`FilteredRequest::map`], for an extension that asks on its own thread.
     ///
     /// # Errors
     /// The code of a filter that failed.
     pub(crate) fn map_for_extension(self: &Arc<Self>, url: &str, mapped: Mapped) -> Result<Mapped, Win32Error> {
-        if !self.session().wants(Notification::UrlMap) {
+        if !self.maps_urls() {
             return Ok(mapped);
         }
         match self.session().in_turn(|| self.map(url, &mapped)) {

@@ -32,7 +32,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use isapi_config::Site;
 
-use self::admission::{Admission, failed};
+use self::admission::{Admission, failed, failure};
 use self::responding::{Maker, Responded};
 use crate::access_log::AccessRecord;
 use crate::body::{ResponseBody, Source};
@@ -80,6 +80,28 @@ pub(crate) async fn answer(session: Arc<NetSession>, turn: Turn, request: http::
     drop(access);
     let (maker, answered) = hand_over(exchange, admission, Entity::Client(body)).await;
     respond(&session, &filtered, maker, answered?).await
+}
+
+/// Answers a request that an extension makes inside of its own: filters are asked where it leads, and nothing else.
+pub(crate) async fn answer_child(
+    filtered: Arc<FilteredRequest>,
+    exchange: Exchange,
+    path: Vec<u8>,
+    body: Entity,
+) -> Answered {
+    let session = Arc::clone(filtered.session());
+    let job = move || {
+        let mapped = filtered.map_path(&path);
+        (path, mapped)
+    };
+    match session.call(job).await {
+        Ok((path, Ok(mapped))) => {
+            let host = Arc::clone(&exchange.host);
+            site::hand_over(&host, exchange, path, mapped, body).await
+        }
+        Ok((_, Err(code))) => Ok(exchange.refuse(failure(code))),
+        Err(_) => Ok(exchange.refuse(failure("ISAPI0337"))),
+    }
 }
 
 /// Lets the filters see the head.

@@ -186,6 +186,11 @@ impl NetSession {
         !self.is_stuck.load(Ordering::Relaxed) && self.chain.wants(notification, self.is_secure)
     }
 
+    /// Whether a filter has not returned in time.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.is_stuck.load(Ordering::Acquire)
+    }
+
     /// Notes that a request begins; it is over when the result is dropped.
     pub(super) fn request_begins(&self) -> watch::Sender<()> {
         let (over, is_over) = watch::channel(());
@@ -225,6 +230,10 @@ impl NetSession {
         self.host.executor.go_on(self.chain.pace(), move || {
             let result = {
                 let _turn = session.wait_for_turn();
+                if session.is_stuck() {
+                    // Nobody waits for it any more.
+                    return;
+                }
                 work()
             };
             // Whoever waited may have lost patience.

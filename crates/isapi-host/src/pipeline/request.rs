@@ -33,8 +33,8 @@ pub(crate) struct FilteredRequest {
 
 /// What filters see and change.
 pub(super) struct State {
-    pub(super) head: request::Parts,
-    /// The head as the handler has got it; filters change it no more.
+    head: request::Parts,
+    /// The head as the handler has got it, which then is here and not there; filters change it no more.
     settled: Option<Arc<RequestHead>>,
     /// The address was changed since this was last asked.
     url_changed: bool,
@@ -150,7 +150,8 @@ impl FilteredRequest {
     /// The head and the client as the handler is to get them; filters do not change them any more.
     pub(super) fn settled_head(&self) -> (Arc<RequestHead>, Option<Arc<Identity>>) {
         let mut state = self.state.lock_anyway();
-        let head = Arc::new(RequestHead(state.head.clone()));
+        let (empty, ()) = http::Request::new(()).into_parts();
+        let head = Arc::new(RequestHead(std::mem::replace(&mut state.head, empty)));
         (state.settled, state.facts) = (Some(Arc::clone(&head)), None);
         (head, state.identity.clone())
     }
@@ -169,6 +170,13 @@ impl FilteredRequest {
         let facts = Arc::new(facts_of(&self.session, &state));
         state.facts = Some(Arc::clone(&facts));
         facts
+    }
+}
+
+impl State {
+    /// The head, wherever it is.
+    pub(super) fn head(&self) -> &request::Parts {
+        self.settled.as_deref().map_or(&self.head, |head| &head.0)
     }
 }
 
@@ -200,11 +208,11 @@ impl Message<'_> {
 fn facts_of(session: &NetSession, state: &State) -> RequestFacts {
     let host = session.host();
     // What is no address is refused later; until then it leads to the root.
-    let url = request_path::decode(state.head.uri.path()).unwrap_or_else(|| b"/".to_vec());
+    let url = request_path::decode(state.head().uri.path()).unwrap_or_else(|| b"/".to_vec());
     let text = String::from_utf8_lossy(&url).into_owned();
     let resolution = host.site.resolve(&text);
     let place = Arc::clone(host.place(resolution.application));
-    let selection = resolution.select(state.head.method.as_str(), |_| Resource::File);
+    let selection = resolution.select(state.head().method.as_str(), |_| Resource::File);
     let script_length = selection.filter(|selection| !selection.extra_path.is_empty()).map_or(url.len(), |selection| {
         let all = format!("{}{}", selection.script_path, selection.extra_path);
         request_path::same_segment_end(&url, &all, selection.script_path.len())

@@ -3,8 +3,12 @@
 
 use std::fs;
 
+use isapi_config::Filter;
+use isapi_host::ServerOptions;
+
+use crate::exec_url;
 use crate::filter_harness::{Filtered, HEADS, acting, acting_as, acting_with, watcher};
-use crate::harness::{Reply, folder};
+use crate::harness::{Reply, folder, probe_of, site};
 
 fn get(filtered: &Filtered, path: &str, headers: &str) -> Reply {
     let mut client = filtered.server.connect();
@@ -210,9 +214,29 @@ fn what_a_filter_changes_is_in_the_log() {
 }
 
 #[test]
-fn a_child_request_is_no_request_for_filters() {
-    let filtered = Filtered::by(&[&acting_as(HEADS, "LOG", "nothing", "")]);
-    assert_eq!(get(&filtered, "/a.x?chain", "").status(), 200);
+fn of_a_child_request_filters_hear_where_it_leads_and_nothing_else() {
+    let elsewhere = folder().join("elsewhere.txt");
+    fs::write(&elsewhere, "mapped\n").expect("the folder is writable");
+    let maps = acting_as(HEADS, "URL_MAP", "map_to_text", &elsewhere.display().to_string());
+    let mut options = exec_url::options();
+    options.site = options.site.with_filters(vec![Filter::new("f1", maps).expect("valid")]).expect("valid");
+    let filtered = Filtered::of(options);
+    let reply = exec_url::get(&mut filtered.server.connect(), "/mapped?run", &[exec_url::PASS_BY]);
+    assert_eq!(reply.text(), "mapped\n");
     let seen = filtered.seen.first(1);
-    assert_eq!(seen[0].matches("PREPROC_HEADERS").count(), 1);
+    for (notification, count) in [("URL_MAP", 2), ("PREPROC_HEADERS", 1), ("SEND_RESPONSE", 1), ("LOG", 1)] {
+        // The two of URL_MAP are one line where nothing came between them.
+        let found = seen[0].matches(&format!(" {notification} ")).count();
+        assert!((1..=count).contains(&found), "{notification}: {}", seen[0]);
+    }
+}
+
+#[test]
+fn an_extension_that_maps_a_url_asks_the_filters_as_well() {
+    let maps = acting_as("SF_NOTIFY_URL_MAP", "URL_MAP", "map_to_text", "/by/filter");
+    let mut options = ServerOptions::new(site(&probe_of("mapping")));
+    options.site = options.site.with_filters(vec![Filter::new("f1", maps).expect("valid")]).expect("valid");
+    let server = Filtered::of(options).server;
+    let reply = server.connect().get_with("map_ex", "X-Url: /mapped\r\n");
+    assert!(reply.text().contains("/by/filter"), "{}", reply.text());
 }
