@@ -231,7 +231,11 @@ impl AccessRecord {
     }
 
     fn entry(&self, ending: &Ending) -> LogEntry {
-        let head = self.head.get();
+        let early = match (self.head.get(), &self.kind) {
+            (None, Kind::Filtered(request)) => Some(request.head_for_log()),
+            _ => None,
+        };
+        let head = self.head.get().or(early.as_ref());
         let header = |name: HeaderName| {
             let value = head.and_then(|head| head.headers.get(name));
             value.map_or_else(String::new, |value| String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -281,6 +285,7 @@ fn is_wanted(host: &Host) -> bool {
 }
 
 /// What is known of a request when it is over.
+#[derive(Clone)]
 pub(crate) struct LogEntry {
     client: String,
     user: String,

@@ -58,8 +58,8 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(raw) = self.turn.link().filtered().and_then(|session| session.raw()) {
-            raw.response_ended();
+        if let Some(session) = self.turn.link().filtered() {
+            session.response_ended();
         }
         if let Some(access) = &self.access {
             access.ended(*self.sent.get_mut(), *self.complete.get_mut());
@@ -143,9 +143,14 @@ impl ResponseBody {
     }
 
     /// Sends this page instead.
-    pub(crate) fn replace(&mut self, page: Bytes) {
-        self.due = Some(page.len() as u64);
+    pub(crate) fn replace(&mut self, page: Bytes, is_to_head: bool) {
+        self.due = Some(if is_to_head { 0 } else { page.len() as u64 });
         self.source = Source::page(page);
+    }
+
+    /// The response has become one without a body.
+    pub(crate) fn leave_out(&mut self) {
+        self.replace(Bytes::new(), true);
     }
 
     /// The status is another than when the response was made.

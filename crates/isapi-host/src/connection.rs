@@ -51,6 +51,7 @@ async fn serve_filtered(socket: impl Socket, peers: Peers, existence: &Existence
         let (filtered, carrying) = pipeline::stand_between(socket, &session);
         let serving = async {
             serve_requests(filtered, peers, existence).await;
+            session.serving_ended(existence.link.is_cut());
             existence.link.ended();
         };
         tokio::join!(serving, carrying);

@@ -101,13 +101,15 @@ pub(crate) fn hand_over(
 ) -> Answer {
     let text = String::from_utf8_lossy(&path);
     let mut resolution = host.site.resolve(&text);
-    let is_mapped = mapped.is_some();
-    if let Some(mapped) = mapped {
-        resolution.physical_path = mapped;
-    }
+    let unmapped = mapped.map(|mapped| std::mem::replace(&mut resolution.physical_path, mapped));
     let wanted = |handler: &Handler| exchange.lineage.as_ref().is_none_or(|lineage| lineage.allows(handler));
-    let Some(selection) = resolution.select_among(wanted, exchange.head.method.as_str(), look) else {
-        let takes_get = resolution.select_among(wanted, "GET", look).is_some();
+    // What a filter has said holds for the file that the whole path names.
+    let look_there = |path: &Path| match &unmapped {
+        Some(unmapped) if path == unmapped => look(&resolution.physical_path),
+        _ => look(path),
+    };
+    let Some(selection) = resolution.select_among(wanted, exchange.head.method.as_str(), look_there) else {
+        let takes_get = resolution.select_among(wanted, "GET", look_there).is_some();
         return no_handler(exchange, takes_get).into();
     };
     if let Some(lineage) = &exchange.lineage
@@ -117,11 +119,13 @@ pub(crate) fn hand_over(
     }
     match &selection.handler.module {
         HandlerModule::StaticFile => {
-            let asked = static_file::Asked::new(&text, &resolution, is_mapped);
+            let asked = static_file::Asked::new(&text, &resolution, unmapped.is_some());
             Answer::Later(Box::pin(send_file(exchange, asked)))
         }
         HandlerModule::Isapi { script_processor } => {
-            let Some(library) = library(script_processor.as_deref(), &selection) else {
+            let is_mapped = unmapped.is_some() && selection.extra_path.is_empty();
+            let mapped = is_mapped.then(|| resolution.physical_path.clone());
+            let Some(library) = library(script_processor.as_deref(), &selection, mapped) else {
                 return exchange.refuse(NOT_FOUND).into();
             };
             let target = extension::Target::new(host, &path, resolution, &selection, library);
@@ -185,11 +189,17 @@ fn look(path: &Path) -> Resource {
     }
 }
 
-/// The library of a selection: configured, or the requested file itself if it is there.
-fn library<'a>(script_processor: Option<&'a Path>, selection: &Selection<'_>) -> Option<Cow<'a, Path>> {
+/// The library of a selection: configured, or the requested file itself, wherever a filter has mapped it, if it is there.
+fn library<'a>(
+    script_processor: Option<&'a Path>,
+    selection: &Selection<'_>,
+    mapped: Option<PathBuf>,
+) -> Option<Cow<'a, Path>> {
     match script_processor {
         Some(library) => Some(Cow::Borrowed(library)),
-        None => Some(selection.script_physical_path()).filter(|file| look(file) == Resource::File).map(Cow::Owned),
+        None => Some(mapped.unwrap_or_else(|| selection.script_physical_path()))
+            .filter(|file| look(file) == Resource::File)
+            .map(Cow::Owned),
     }
 }
 

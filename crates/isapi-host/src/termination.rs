@@ -1,4 +1,4 @@
-//! The end of all libraries: TerminateExtension and TerminateFilter of each, at the same time, within one limit.
+//! The end of all libraries: TerminateExtension and TerminateFilter of each, at the same time; each kind gets its limit.
 //!
 //! Each runs on a thread of its own, since threads of the executor may be stuck in handlers that never return. What
 //! has not returned when the time is up is left to the end of the process.
@@ -15,6 +15,9 @@ use tokio::time::{Instant, timeout_at};
 use crate::host::Host;
 use crate::repeated;
 
+/// How long calls of filters may go on when there are no requests any more.
+const FOR_FILTERS: Duration = Duration::from_secs(2);
+
 /// What is to be called.
 struct End {
     /// The entry point's name.
@@ -23,7 +26,8 @@ struct End {
     call: Box<dyn FnOnce() + Send>,
 }
 
-/// Tells the libraries of a host that the server ends: extensions first, then filters; each kind gets at most `limit`.
+/// Tells the libraries of a host that the server ends: extensions first, then filters, when
+/// none of these is called any more. Each kind gets at most `limit`.
 pub(crate) async fn terminate_all(host: &Host, limit: Duration) {
     let extensions = host.extensions.loaded().into_iter().map(|extension| End {
         name: "TerminateExtension",
@@ -31,7 +35,15 @@ pub(crate) async fn terminate_all(host: &Host, limit: Duration) {
         call: Box::new(move || extension.terminate()),
     });
     end(extensions.collect(), limit).await;
-    let filters = host.filters().map(|chain| chain.filters().to_vec()).unwrap_or_default();
+    let Some(chain) = host.filters() else { return };
+    if !chain.close(FOR_FILTERS).await {
+        return tracing::error!(
+            "ISAPI0324 TerminateFilter is not called: a filter has not returned from a notification, even {} s after the \
+             last request",
+            FOR_FILTERS.as_secs()
+        );
+    }
+    let filters = chain.filters().to_vec();
     let filters = filters.into_iter().map(|filter| End {
         name: "TerminateFilter",
         library: filter.path().to_owned(),

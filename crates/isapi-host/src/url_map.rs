@@ -27,7 +27,7 @@ pub(crate) struct Mapped {
 }
 
 impl Mapped {
-    /// Where `url` leads in the site of `host`.
+    /// Where `url`, with or without a query, leads in the site of `host`.
     ///
     /// # Errors
     /// 87 when it is no path.
@@ -37,16 +37,20 @@ impl Mapped {
             return Err(Win32Error::INVALID_PARAMETER);
         }
         let path = request_path::normalise(path.as_bytes().to_vec());
-        let path = String::from_utf8_lossy(&path);
-        let resolution = host.site.resolve(&path);
+        Ok(Mapped::of_path(host, &String::from_utf8_lossy(&path)))
+    }
+
+    /// Where a request's path leads, decoded and normal as handlers are chosen by: a `?` in it is a part of a name.
+    pub(crate) fn of_path(host: &Host, path: &str) -> Mapped {
+        let resolution = host.site.resolve(path);
         let (application, directory) = (resolution.application, resolution.virtual_directory);
         let below = |path: &str| path.trim_end_matches('/').to_owned();
-        Ok(Mapped {
+        Mapped {
             folder: directory.physical_path().to_owned(),
             url_prefix: below(application.path()) + &below(directory.path()),
             access: application.handlers().iter().fold(0, |access, handler| access | access_by(&handler.module)),
             path: resolution.physical_path,
-        })
+        }
     }
 }
 

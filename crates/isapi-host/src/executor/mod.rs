@@ -51,6 +51,9 @@ pub(crate) struct Executor {
     loops: Vec<Arc<EventLoop>>,
     /// Connections are dealt out in turn.
     next: AtomicUsize,
+    /// Stages of requests that run, or wait, beside the crew.
+    apart: Arc<AtomicUsize>,
+    max_queue: usize,
 }
 
 impl Executor {
@@ -62,7 +65,8 @@ impl Executor {
         let options = ExecutorOptions { max_threads: options.max_threads.max(1), ..options };
         let processors = std::thread::available_parallelism().map_or(1, usize::from).min(options.max_threads);
         let loops = (0..processors).map(|_| EventLoop::new().map(Arc::new)).collect::<io::Result<Vec<_>>>()?;
-        Ok(Executor { crew: Arc::new(Crew::new(options, processors)), loops, next: AtomicUsize::new(0) })
+        let (crew, max_queue) = (Arc::new(Crew::new(options, processors)), options.max_queue);
+        Ok(Executor { crew, loops, next: AtomicUsize::new(0), apart: Arc::default(), max_queue })
     }
 
     /// Has every event loop led from now on.
@@ -111,16 +115,36 @@ impl Executor {
         self.crew.admit(Job::new(None, job))
     }
 
-    /// Runs `job`, a stage of a request already admitted, with code of this pace; it is never refused.
+    /// Runs `job`, a stage of a request already admitted, with code of this pace; it is never refused. Called on an
+    /// event loop.
+    ///
+    /// It needs no seat: whoever holds one may be waiting for what this job lets go on.
     pub(crate) fn go_on(&self, pace: &Arc<Pace>, job: impl FnOnce() + Send + 'static) {
         let job = Job::new(Some(Arc::clone(pace)), job);
-        if pace.is_fast()
-            && self.crew.has_free_seat()
-            && let Some(event_loop) = EventLoop::current()
-        {
-            return event_loop.push(job);
+        match (EventLoop::current(), self.crew.has_free_seat()) {
+            (Some(event_loop), true) if pace.is_fast() => event_loop.push(job),
+            (Some(event_loop), false) => {
+                let apart = Arc::clone(&self.apart);
+                apart.fetch_add(1, Ordering::Relaxed);
+                event_loop.handle().spawn_blocking(move || {
+                    run(job, Instant::now());
+                    apart.fetch_sub(1, Ordering::Relaxed);
+                });
+            }
+            _ => self.crew.resume(job),
         }
-        self.crew.resume(job);
+    }
+
+    /// As [`Executor::go_on`], for the first stage of a request.
+    ///
+    /// # Errors
+    /// When too many wait already; the job is dropped unrun.
+    pub(crate) fn begin(&self, pace: &Arc<Pace>, job: impl FnOnce() + Send + 'static) -> Result<(), Refused> {
+        if self.apart.load(Ordering::Relaxed) > self.max_queue {
+            return Err(Refused);
+        }
+        self.go_on(pace, job);
+        Ok(())
     }
 
     /// Runs `job`, the continuation of a request already admitted; it is never refused and goes before new ones.

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
+use isapi_abi::FALSE;
 use isapi_abi::httpfilt as sf;
 use isapi_abi::win32::ERROR_ACCESS_DENIED;
-use isapi_abi::{FALSE, TRUE};
 
 use super::callbacks::{add_header, get_header, get_user_token, set_header};
 use super::mapping::c_string;
@@ -62,14 +62,18 @@ impl FilteredRequest {
         self.preprocess()?;
         let mut place = self.find_place()?;
         self.authenticate(&place)?;
-        for round in 0.. {
-            let Some(resets) = self.complete_authentication(&place)? else { break };
-            if round == MAX_ROUNDS {
-                return Err(failed("ISAPI0333"));
-            }
+        let mut rounds = 0;
+        while let Some(resets) = self.complete_authentication(&place)? {
             place = self.find_place()?;
-            if resets {
-                self.authenticate(&place)?;
+            if !resets {
+                break;
+            }
+            self.authenticate(&place)?;
+            rounds += 1;
+            if rounds == MAX_ROUNDS {
+                let path = self.state.lock_anyway().head().uri.path().escape_debug().to_string();
+                tracing::error!("ISAPI0333 filters have reset the authentication of {path} {MAX_ROUNDS} times");
+                return Err(failed("ISAPI0333"));
             }
         }
         Ok(Admission::Handler { path: place.path, mapped: place.changed.then_some(place.mapped.path) })
@@ -104,7 +108,7 @@ impl FilteredRequest {
         };
         self.url_changed();
         let text = String::from_utf8_lossy(&path).into_owned();
-        let mut mapped = Mapped::of(host, &text).map_err(|_| Admission::Refused(site::BAD_PATH))?;
+        let mut mapped = Mapped::of_path(host, &text);
         let mut changed = false;
         if self.wants(Notification::UrlMap) {
             let (raised, to) = self.map(&text, &mapped);
@@ -129,7 +133,7 @@ impl FilteredRequest {
         let is_anonymous = credentials.user.is_empty() || (authentication.basic_realm.is_none() && !by_filter);
         let (logged_on, reason, sub_status) = match (is_anonymous, authentication.anonymous) {
             (true, true) => {
-                self.state.lock_anyway().identity = None;
+                self.identify(None);
                 return Ok(());
             }
             (true, false) => (false, sf::SF_DENIED_LOGON | sf::SF_DENIED_BY_CONFIG, 2),
@@ -138,7 +142,7 @@ impl FilteredRequest {
         if !logged_on {
             return Err(self.deny(Some(place), &Denial { reason, sub_status }));
         }
-        self.state.lock_anyway().identity = Some(Arc::new(Identity { credentials, kind: "Basic" }));
+        self.identify(Some(Arc::new(Identity { credentials, kind: "Basic" })));
         Ok(())
     }
 
@@ -177,7 +181,7 @@ impl FilteredRequest {
         // SAFETY: this is the struct of AUTH_COMPLETE.
         let raised = unsafe { self.raise(Notification::AuthComplete, (&raw mut data).cast(), || true) };
         self.decide(Notification::AuthComplete, raised, Some(place))?;
-        Ok(self.url_changed().then_some(data.fResetAuth == TRUE))
+        Ok(self.url_changed().then_some(data.fResetAuth != FALSE))
     }
 
     /// What follows from how a notification ended. With a place, a filter can deny access to it.
@@ -188,9 +192,13 @@ impl FilteredRequest {
             Raised::GoOn => Err(self.own_answer(notification, None, true)),
             Raised::Finished { position, keep } => Err(self.own_answer(notification, Some(position), keep)),
             Raised::Failed { error: ERROR_ACCESS_DENIED, .. } => {
+                self.forget_own_answer();
                 Err(self.deny(place, &Denial { reason: sf::SF_DENIED_FILTER, sub_status: 4 }))
             }
-            Raised::Failed { .. } | Raised::Broken { .. } => Err(failed(self.report(notification, raised))),
+            Raised::Failed { .. } | Raised::Broken { .. } => {
+                self.forget_own_answer();
+                Err(failed(self.report(notification, raised)))
+            }
         }
     }
 

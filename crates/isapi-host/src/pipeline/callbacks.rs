@@ -118,8 +118,9 @@ pub(super) unsafe extern "system" fn alloc_mem(
     _reserved: u32,
 ) -> *mut c_void {
     let allocated = fence(Err(Win32Error::INTERNAL), || {
-        let (session, _) = find(context)?;
-        session.memory.lock_anyway().allocate(size as usize)
+        let (session, visit) = find(context)?;
+        let request = visit.request.as_ref().map_or(0, |request| request.number());
+        session.memory.lock_anyway().allocate(size as usize, request)
     });
     allocated.unwrap_or_else(|error| {
         set_last_error(error);

@@ -6,7 +6,8 @@
 
 use std::ffi::{CString, c_char};
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use isapi_abi::httpfilt::HTTP_FILTER_LOG;
 
@@ -32,20 +33,28 @@ impl FilteredRequest {
         let wants = |notification| session.wants(notification);
         let is_passed_over = !wants(Notification::EndOfRequest) && !wants(Notification::Log) && session.raw().is_none();
         if is_passed_over || session.is_stuck() {
+            session.forget_request_in_turn(self.number());
             return self.close(entry);
         }
+        // Kept here for when a filter does not return.
+        let entry = Arc::new(Mutex::new(entry));
         session.clone().spawn(async move {
             if let Some(raw) = session.raw() {
                 raw.response_is_through().await;
             }
-            // What is stuck has been reported, and ends by itself.
-            let _ = session
-                .call(move || {
-                    self.raise_end_of_request();
-                    let entry = entry.map(|entry| self.raise_log(entry));
-                    self.close(entry);
-                })
-                .await;
+            let (request, entry_of_job) = (Arc::clone(&self), Arc::clone(&entry));
+            let told = session.call(move || {
+                request.raise_end_of_request();
+                let entry = entry_of_job.lock_anyway().clone();
+                let entry = entry.map(|entry| request.raise_log(entry));
+                drop(entry_of_job.lock_anyway().take());
+                request.session().forget_request(request.number());
+                request.close(entry);
+            });
+            if told.await.is_err() {
+                // Unless it has just been written after all.
+                self.close(entry.lock_anyway().take());
+            }
         });
     }
 
@@ -61,7 +70,9 @@ impl FilteredRequest {
                     link.close_behind_response();
                 }
             }
-            Raised::Failed { .. } => drop(self.report(Notification::EndOfRequest, raised)),
+            Raised::Failed { .. } => {
+                self.report(Notification::EndOfRequest, raised);
+            }
             _ => {}
         }
     }
@@ -104,6 +115,9 @@ impl FilteredRequest {
         entry.set_texts(changed);
         entry.status = u16::try_from(data.dwHttpStatus).unwrap_or(entry.status);
         entry.win32_status = data.dwWin32Status;
+        entry.bytes_sent = changed_number(data.dwBytesSent, entry.bytes_sent);
+        entry.bytes_received = changed_number(data.dwBytesRecvd, entry.bytes_received);
+        entry.taken = Duration::from_millis(data.msTimeForProcessing.into());
         entry
     }
 
@@ -117,9 +131,13 @@ impl FilteredRequest {
             }
             entry.write(host);
         }
-        self.session().forget_request();
         drop(self.over.lock_anyway().take());
     }
+}
+
+/// A number as a filter left it; one that does not fit the struct was shown as its greatest.
+fn changed_number(left: u32, shown: u64) -> u64 {
+    if left == u32::MAX { shown } else { left.into() }
 }
 
 /// The text at `pointer`; empty for null, and for one without an end.

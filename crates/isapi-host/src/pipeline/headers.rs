@@ -42,8 +42,9 @@ pub(super) fn get<R>(
 pub(super) fn set(message: &mut Message<'_>, name: &[u8], value: &[u8]) -> Result<(), Win32Error> {
     match (&mut *message, name) {
         (Message::Request { head, url_changed }, b"url") => {
-            head.uri = uri(value)?;
-            **url_changed = true;
+            let uri = uri(value)?;
+            **url_changed |= head.uri != uri;
+            head.uri = uri;
             return Ok(());
         }
         (Message::Request { head, .. }, b"method") => {

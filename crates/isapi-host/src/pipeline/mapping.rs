@@ -53,10 +53,14 @@ impl FilteredRequest {
     /// The message code of a filter that failed or answered by itself, which it cannot do for a request inside another.
     pub(super) fn map_path(self: &Arc<Self>, path: &[u8]) -> Result<Option<PathBuf>, &'static str> {
         let text = String::from_utf8_lossy(path);
-        let Ok(mapped) = Mapped::of(self.session().host(), &text) else { return Ok(None) };
+        let mapped = Mapped::of_path(self.session().host(), &text);
         match self.map(&text, &mapped) {
             (Raised::GoOn, to) => Ok((to != mapped.path).then_some(to)),
-            (Raised::Finished { .. }, _) => Err("ISAPI0338"),
+            (Raised::Finished { position, .. }, _) => {
+                let filter = self.session().chain().filters()[position].name();
+                tracing::error!("ISAPI0338 the filter {filter} answered a request inside of another, which it cannot");
+                Err("ISAPI0338")
+            }
             (raised, _) => Err(self.report(Notification::UrlMap, raised)),
         }
     }
@@ -69,14 +73,22 @@ impl FilteredRequest {
         if !self.maps_urls() {
             return Ok(mapped);
         }
-        match self.session().in_turn(|| self.map(url, &mapped)) {
-            (Raised::Failed { error, .. }, _) => Err(Win32Error(error)),
-            (raised @ Raised::Broken { .. }, _) => {
-                self.report(Notification::UrlMap, raised);
-                Err(Win32Error::INTERNAL)
+        // A request that is over has nobody who could ask.
+        let record = self.hold().ok_or(Win32Error::INVALID_PARAMETER)?;
+        let (filtered, url) = (Arc::clone(self), url.to_owned());
+        let job = move || {
+            let _record = record;
+            let (raised, path) = filtered.map(&url, &mapped);
+            match raised {
+                Raised::Failed { error, .. } => Err(Win32Error(error)),
+                Raised::Broken { .. } => {
+                    filtered.report(Notification::UrlMap, raised);
+                    Err(Win32Error::INTERNAL)
+                }
+                Raised::GoOn | Raised::Finished { .. } => Ok(Mapped { path, ..mapped }),
             }
-            (_, path) => Ok(Mapped { path, ..mapped }),
-        }
+        };
+        self.session().call_and_wait(job).unwrap_or(Err(Win32Error::TIMEOUT))
     }
 
     /// The library of the handler that takes this path, if one does.

@@ -27,7 +27,7 @@ mod trace;
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Body;
 use hyper::body::Incoming;
 use isapi_config::Site;
@@ -45,10 +45,15 @@ use crate::request_host;
 use crate::site;
 
 pub(crate) use self::chain::Chain;
+use self::net_session::Unasked;
+use crate::exchange::Refusal;
+
 pub(crate) use self::net_session::{NetSession, Presence};
 pub(crate) use self::raw_data::stand_between;
 pub(crate) use self::request::FilteredRequest;
 pub use self::trace::{Step, Trace, TraceSink};
+
+const BUSY: Refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, 2, "The server is too busy. Please try again.");
 
 /// Loads the filters of `site`; `None` when requests need not pass here. Blocks; called on a native thread.
 ///
@@ -64,22 +69,22 @@ pub(crate) fn load(site: &Site, profile: FilterProfile) -> Result<Option<Arc<Cha
 
 /// Answers one request of a connection that has filters, or whose clients have to say who they are.
 pub(crate) async fn answer(session: Arc<NetSession>, turn: Turn, request: http::Request<Incoming>) -> Answered {
-    session.last_request_over().await;
-    if turn.link().is_closing() {
+    if session.last_request_over().await && turn.link().is_closing() {
+        // It came behind a response that ends the connection.
         return Err(ConnectionCut);
     }
     let (mut head, body) = request.into_parts();
     let host_named = request_host::settle(&mut head);
     let filtered = FilteredRequest::begin(&session, head, body.size_hint().exact());
     let access = AccessRecord::of_filtered(&filtered);
+    filtered.ends_with(&access);
     let admission = match host_named {
         Ok(()) => admit(&session, &filtered, &access).await,
         Err(refusal) => Admission::Refused(refusal),
     };
     let exchange = filtered.settle(turn, &access);
-    drop(access);
     let (maker, answered) = hand_over(exchange, admission, Entity::Client(body)).await;
-    respond(&session, &filtered, maker, answered?).await
+    respond(&filtered, access, maker, answered?).await
 }
 
 /// Answers a request that an extension makes inside of its own: filters are asked where it leads, and nothing else.
@@ -89,8 +94,10 @@ pub(crate) async fn answer_child(
     path: Vec<u8>,
     body: Entity,
 ) -> Answered {
+    let Some(record) = filtered.hold() else { return Err(ConnectionCut) };
     let session = Arc::clone(filtered.session());
     let job = move || {
+        let _record = record;
         let mapped = filtered.map_path(&path);
         (path, mapped)
     };
@@ -107,12 +114,16 @@ pub(crate) async fn answer_child(
 /// Lets the filters see the head.
 async fn admit(session: &Arc<NetSession>, filtered: &Arc<FilteredRequest>, access: &Arc<AccessRecord>) -> Admission {
     let (filtered, access) = (Arc::clone(filtered), Arc::clone(access));
-    let admitted = session.call(move || {
+    let admitted = session.call_first(move || {
         // Held so that the request is not over as long as filters see it.
         let _access = access;
         filtered.admit()
     });
-    admitted.await.unwrap_or_else(|_| failed("ISAPI0337"))
+    match admitted.await {
+        Ok(admission) => admission,
+        Err(Unasked::Stuck) => failed("ISAPI0337"),
+        Err(Unasked::Busy) => Admission::Refused(BUSY),
+    }
 }
 
 /// Has the request answered by whoever is to.
@@ -135,35 +146,42 @@ async fn hand_over(exchange: Exchange, admission: Admission, body: Entity) -> (M
 
 /// Lets the filters see the head of the response.
 async fn respond(
-    session: &Arc<NetSession>,
     filtered: &Arc<FilteredRequest>,
+    access: Arc<AccessRecord>,
     maker: Maker,
     response: Response<ResponseBody>,
 ) -> Answered {
     let (mut parts, mut body) = response.into_parts();
     body.announce_length(&mut parts);
+    let is_to_head = filtered.is_to_head();
     let had_length = parts.headers.contains_key(header::CONTENT_LENGTH);
     let responded = if filtered.asks_about(&parts, maker) {
         let job = Arc::clone(filtered);
-        let responded = session.call(move || job.respond(parts, maker)).await;
-        responded.unwrap_or_else(|_| Responded::Instead(failed("ISAPI0337")))
+        let responded = filtered.session().call(move || {
+            let _access = access;
+            job.respond(parts, maker)
+        });
+        responded.await.unwrap_or_else(|_| Responded::Instead(failed("ISAPI0337")))
     } else {
         filtered.respond(parts, maker)
     };
     let mut parts = match responded {
         Responded::Head(parts) => *parts,
         Responded::Instead(Admission::Own { answer, keep }) => {
-            body.replace(answer.body);
+            body.replace(answer.body, is_to_head);
             closing_unless(keep, answer.parts)
         }
         Responded::Instead(Admission::Refused(refusal)) => {
             let (parts, page) = refusal.page();
-            body.replace(page);
+            body.replace(page, is_to_head);
             closing_unless(false, parts)
         }
         Responded::Instead(Admission::Handler { .. } | Admission::Nobody) => return Err(ConnectionCut),
     };
-    if had_length && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+    if matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        parts.headers.remove(header::CONTENT_LENGTH);
+        body.leave_out();
+    } else if had_length && !parts.headers.contains_key(header::CONTENT_LENGTH) {
         body.hide_length();
     }
     let closes = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
@@ -202,8 +220,6 @@ impl FilteredRequest {
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
-
     use super::*;
 
     #[test]

@@ -8,11 +8,11 @@ use std::cell::UnsafeCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
-use isapi_abi::httpfilt::{HTTP_FILTER_CONTEXT, HTTP_FILTER_REVISION};
+use isapi_abi::httpfilt::{HTTP_FILTER_CONTEXT, HTTP_FILTER_REVISION, SF_STATUS_REQ_NEXT_NOTIFICATION};
 use isapi_abi::{BOOL, FALSE, TRUE};
 use tokio::sync::{oneshot, watch};
 
@@ -23,6 +23,7 @@ use super::notification::{Notification, Status};
 use super::raw_data::RawSide;
 use super::request::FilteredRequest;
 use super::trace::Step;
+use crate::access_log::AccessRecord;
 use crate::connection::Peers;
 use crate::executor::{self, EventLoop};
 use crate::host::Host;
@@ -53,8 +54,14 @@ pub(crate) struct NetSession {
     raw: Option<RawSide>,
     /// What filters have been notified of outside of a request, for the trace of the next.
     steps: Mutex<Vec<Step>>,
-    /// A filter has not returned in time; there is nobody to notify any more.
+    /// Requests that have begun.
+    requests: AtomicU64,
+    /// A filter has not returned in time; nobody is notified until it does.
     is_stuck: AtomicBool,
+    /// END_OF_NET_SESSION has been raised, or need not be: nobody is notified any more.
+    is_over: AtomicBool,
+    /// END_OF_NET_SESSION is to be raised by whoever is stuck.
+    owes_end: AtomicBool,
 }
 
 /// The place of one filter.
@@ -89,9 +96,14 @@ pub(super) struct Called {
     pub(super) output: Vec<u8>,
 }
 
-/// A filter has not returned in time.
+/// Filters cannot be asked: one has not returned in time, or there was no thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stuck;
+pub(super) enum Unasked {
+    /// A filter has not returned in time.
+    Stuck,
+    /// There is no thread for them.
+    Busy,
+}
 
 const SHARDS: usize = 16;
 
@@ -146,7 +158,10 @@ impl NetSession {
             present_request: Mutex::default(),
             raw,
             steps: Mutex::default(),
+            requests: AtomicU64::new(0),
             is_stuck: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+            owes_end: AtomicBool::new(false),
         });
         for (position, seat) in session.seats.iter().enumerate() {
             let address = seat.context.get().addr();
@@ -183,7 +198,7 @@ impl NetSession {
 
     /// Whether any filter wants to hear of this.
     pub(super) fn wants(&self, notification: Notification) -> bool {
-        !self.is_stuck.load(Ordering::Relaxed) && self.chain.wants(notification, self.is_secure)
+        self.chain.wants(notification, self.is_secure)
     }
 
     /// Whether a filter has not returned in time.
@@ -191,11 +206,12 @@ impl NetSession {
         self.is_stuck.load(Ordering::Acquire)
     }
 
-    /// Notes that a request begins; it is over when the result is dropped.
-    pub(super) fn request_begins(&self) -> watch::Sender<()> {
+    /// Notes that a request begins; it is over when the result is dropped. Also gives its number, which is not 0.
+    pub(super) fn request_begins(&self) -> (u64, watch::Sender<()>) {
         let (over, is_over) = watch::channel(());
         *self.last_request.lock_anyway() = Some(is_over);
-        over
+        self.notify_of_all();
+        (self.requests.fetch_add(1, Ordering::Relaxed) + 1, over)
     }
 
     /// The bytes on the connection belong to `request` from now on.
@@ -208,50 +224,120 @@ impl NetSession {
         self.present_request.lock_anyway().upgrade()
     }
 
-    /// Waits until the last request that has begun is over; for the first there is nothing to wait for.
-    pub(super) async fn last_request_over(&self) {
-        let last = self.last_request.lock_anyway().clone();
-        if let Some(mut last) = last {
-            // Nothing is ever sent: it ends with the sender.
-            let _ = last.changed().await;
+    /// Keeps the request that has begun last from being over, as long as the result lives.
+    pub(super) fn hold_present_request(&self) -> Option<Arc<AccessRecord>> {
+        self.present_request()?.hold()
+    }
+
+    /// hyper is done with the connection, which may have been cut.
+    pub(crate) fn serving_ended(&self, was_cut: bool) {
+        if let (Some(raw), true) = (&self.raw, was_cut) {
+            raw.cut();
         }
+    }
+
+    /// The body of a response has ended.
+    pub(crate) fn response_ended(&self) {
+        if let Some(raw) = &self.raw {
+            raw.response_ended();
+        }
+        // Filters that do not ask for the end of a request need not be waited for: its extension may go on for long.
+        if self.raw.is_none() && !self.wants(Notification::EndOfRequest) && !self.wants(Notification::Log) {
+            drop(self.present_request().and_then(|request| request.over.lock_anyway().take()));
+        }
+    }
+
+    /// Waits until the last request that has begun is over; says whether there has been one.
+    pub(super) async fn last_request_over(&self) -> bool {
+        let last = self.last_request.lock_anyway().clone();
+        let Some(mut last) = last else { return false };
+        // Nothing is ever sent: it ends with the sender.
+        let _ = last.changed().await;
+        true
     }
 
     /// Runs `work`, which notifies filters, on a native thread.
     ///
     /// # Errors
-    /// When it takes longer than filters may. It then goes on by itself, and the connection is cut.
+    /// When it takes longer than filters may, or one has before. It then goes on by itself.
     pub(super) async fn call<R: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce() -> R + Send + 'static,
-    ) -> Result<R, Stuck> {
+    ) -> Result<R, Unasked> {
+        let (job, result) = self.job(work)?;
+        self.host.executor.go_on(self.chain.pace(), job);
+        self.in_time(result).await
+    }
+
+    /// As [`NetSession::call`], for the first stage of a request.
+    ///
+    /// # Errors
+    /// As there, and when too many requests wait already.
+    pub(super) async fn call_first<R: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Unasked> {
+        let (job, result) = self.job(work)?;
+        self.host.executor.begin(self.chain.pace(), job).map_err(|_| Unasked::Busy)?;
+        self.in_time(result).await
+    }
+
+    /// As [`NetSession::call`], for a native thread, which waits.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn call_and_wait<R: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Unasked> {
+        let (job, result) = self.job(work)?;
+        let event_loop = self.event_loop.as_ref().ok_or(Unasked::Busy)?;
+        executor::about_to_block();
+        event_loop.handle().spawn_blocking(job);
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let session = Arc::clone(self);
+        event_loop.handle().spawn(async move {
+            // The thread waits for exactly this.
+            let _ = sender.send(session.in_time(result).await);
+        });
+        receiver.recv().unwrap_or(Err(Unasked::Busy))
+    }
+
+    /// A job that runs `work` in turn, and what it will give.
+    fn job<R: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<(impl FnOnce() + Send + 'static, oneshot::Receiver<R>), Unasked> {
+        if self.is_stuck() {
+            return Err(Unasked::Stuck);
+        }
         let (sender, receiver) = oneshot::channel();
         let session = Arc::clone(self);
-        self.host.executor.go_on(self.chain.pace(), move || {
-            let result = {
-                let _turn = session.wait_for_turn();
-                if session.is_stuck() {
-                    // Nobody waits for it any more.
-                    return;
-                }
-                work()
-            };
+        let job = move || {
+            let turn = session.wait_for_turn();
+            if session.is_stuck() || session.is_over.load(Ordering::Acquire) {
+                // Nobody waits for it any more.
+                return;
+            }
+            let result = work();
+            session.returned_late();
+            drop(turn);
             // Whoever waited may have lost patience.
             let _ = sender.send(result);
-        });
-        match tokio::time::timeout(self.host.filter_limit, receiver).await {
+        };
+        Ok((job, receiver))
+    }
+
+    async fn in_time<R>(&self, result: oneshot::Receiver<R>) -> Result<R, Unasked> {
+        match tokio::time::timeout(self.host.filter_limit, result).await {
             Ok(Ok(result)) => Ok(result),
-            _ => Err(self.give_up()),
+            // Only a panic drops the other end, and has been reported.
+            Ok(Err(_)) => Err(Unasked::Busy),
+            Err(_) => Err(self.give_up()),
         }
     }
 
-    /// Notifies filters on this native thread, in turn with what else happens on the connection.
-    pub(super) fn in_turn<R>(&self, work: impl FnOnce() -> R) -> R {
-        let _turn = self.wait_for_turn();
-        work()
-    }
-
-    fn wait_for_turn(&self) -> std::sync::MutexGuard<'_, ()> {
+    fn wait_for_turn(&self) -> MutexGuard<'_, ()> {
         if let Ok(turn) = self.turn.try_lock() {
             return turn;
         }
@@ -259,21 +345,30 @@ impl NetSession {
         self.turn.lock_anyway()
     }
 
-    fn give_up(&self) -> Stuck {
+    fn give_up(&self) -> Unasked {
+        let limit = self.host.filter_limit.as_secs_f32();
+        let Some((filter, notification)) = self.present() else {
+            tracing::error!("ISAPI0337 no thread was free for the filters of a request for {limit} s");
+            return Unasked::Busy;
+        };
         if !self.is_stuck.swap(true, Ordering::AcqRel) {
-            let limit = self.host.filter_limit.as_secs_f32();
-            match self.present() {
-                Some((filter, notification)) => tracing::error!(
-                    "ISAPI0337 the filter {filter} has not returned from {notification} for {limit} s; its connection \
-                     is closed"
-                ),
-                None => tracing::error!("ISAPI0337 no thread was free for the filters of a request for {limit} s"),
-            }
+            tracing::error!(
+                "ISAPI0337 the filter {filter} has not returned from {notification} for {limit} s; its connection is \
+                 closed"
+            );
         }
         if let Some(link) = self.link() {
             link.close_behind_response();
         }
-        Stuck
+        Unasked::Stuck
+    }
+
+    /// Filters have returned; if one had been given up, what is owed to them is made good. Called in turn.
+    fn returned_late(self: &Arc<Self>) {
+        if self.is_stuck.swap(false, Ordering::AcqRel) && self.owes_end.load(Ordering::Acquire) {
+            self.raise_end();
+            self.leave();
+        }
     }
 
     /// The filter that is being notified, and of what.
@@ -307,7 +402,8 @@ impl NetSession {
         seat.visits.lock_anyway().push(Arc::clone(&visit));
         let begin = self.host.trace.is_some().then(Instant::now);
         // SAFETY: the context lives as long as the session; the caller vouches for the data.
-        let (status, error) = unsafe { filter.call(seat.context.get(), notification, data) };
+        let call = || unsafe { filter.call(seat.context.get(), notification, data) };
+        let (status, error) = self.chain.enter(call).unwrap_or((SF_STATUS_REQ_NEXT_NOTIFICATION, 0));
         let taken = begin.map(|begin| begin.elapsed());
         seat.visits.lock_anyway().pop();
         let known = Status::of(notification, status, error);
@@ -346,15 +442,41 @@ impl NetSession {
         self.seats[position].disabled.fetch_or(notifications, Ordering::Relaxed);
     }
 
-    /// Forgets what was for one request only. Called in turn.
-    pub(super) fn forget_request(&self) {
-        *self.present_request.lock_anyway() = Weak::new();
+    /// What was disabled was so for one request.
+    fn notify_of_all(&self) {
         for seat in &self.seats {
             seat.disabled.store(0, Ordering::Relaxed);
         }
-        // SAFETY: in turn, so no filter is being notified that could write to its context.
-        let kept: Vec<_> = self.seats.iter().map(|seat| unsafe { (*seat.context.get()).pFilterContext }).collect();
-        self.memory.lock_anyway().free_but(&kept);
+    }
+
+    /// As [`NetSession::forget_request`], as soon as no filter is being notified.
+    pub(super) fn forget_request_in_turn(self: &Arc<Self>, request: u64) {
+        if let Ok(_turn) = self.turn.try_lock() {
+            return self.forget_request(request);
+        }
+        let session = Arc::clone(self);
+        self.spawn(async move {
+            let forgetting = Arc::clone(&session);
+            // What cannot be freed now is freed with the connection.
+            let _ = session.call(move || forgetting.forget_request(request)).await;
+        });
+    }
+
+    /// Frees what was for one request only, unless a filter of it is still at work. Called in turn.
+    pub(super) fn forget_request(&self, request: u64) {
+        if self.is_stuck() {
+            return;
+        }
+        self.memory.lock_anyway().free_request(request, &self.filter_contexts());
+        if self.requests.load(Ordering::Relaxed) == request {
+            self.notify_of_all();
+        }
+    }
+
+    /// The pointers that the filters keep. For when no filter of the connection is being notified.
+    pub(super) fn filter_contexts(&self) -> Vec<*mut c_void> {
+        // SAFETY: the contexts live as long as the session, and the caller says that nobody writes to them.
+        self.seats.iter().map(|seat| unsafe { (*seat.context.get()).pFilterContext }).collect()
     }
 
     /// Runs a future on the connection's event loop.
@@ -367,22 +489,33 @@ impl NetSession {
     /// Tells the filters that the connection has ended, behind its last request.
     pub(crate) async fn end(self: Arc<Self>) {
         self.last_request_over().await;
-        if self.wants(Notification::EndOfNetSession) {
-            let session = Arc::clone(&self);
-            let told = self.call(move || {
-                for position in session.order(Notification::EndOfNetSession) {
-                    // SAFETY: the event has no data.
-                    let _ =
-                        unsafe { session.notify_one(position, Notification::EndOfNetSession, None, ptr::null_mut()) };
-                }
-            });
-            // What is stuck has been reported.
-            let _ = told.await;
+        self.owes_end.store(true, Ordering::Release);
+        let session = Arc::clone(&self);
+        let told = self.wants(Notification::EndOfNetSession);
+        let raise = move || {
+            session.raise_end();
+            session.leave();
+        };
+        if told && self.call(raise).await.is_err() {
+            // It is made good when the filter returns, or a thread is free.
+            return;
         }
+        self.is_over.store(true, Ordering::Release);
         if let Some(trace) = &self.host.trace {
             trace.connection_ended(self.peers.remote, self.take_steps());
         }
         self.leave();
+    }
+
+    /// END_OF_NET_SESSION, once. Called in turn.
+    fn raise_end(self: &Arc<Self>) {
+        if self.is_over.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        for position in self.chain.order(Notification::EndOfNetSession, self.is_secure) {
+            // SAFETY: the event has no data.
+            let _ = unsafe { self.notify_one(position, Notification::EndOfNetSession, None, ptr::null_mut()) };
+        }
     }
 
     /// Makes the addresses of the contexts mean nothing.
@@ -396,12 +529,14 @@ impl NetSession {
     }
 }
 
-/// Ends a session's names when its connection's task is dropped.
+/// Ends a session's names when its connection's task is dropped, unless a filter still owes its end.
 pub(crate) struct Presence(pub(crate) Arc<NetSession>);
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.0.leave();
+        if !self.0.is_stuck() {
+            self.0.leave();
+        }
     }
 }
 

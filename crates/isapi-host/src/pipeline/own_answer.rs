@@ -88,10 +88,12 @@ impl OwnAnswer {
 
 /// The body without framing of its own.
 fn body(head: &ResponseHead, bytes: Vec<u8>, is_to_head: bool) -> Result<Bytes, String> {
+    if head.is_bodiless(is_to_head) {
+        return Ok(Bytes::new());
+    }
     match head.framing {
         BodyFraming::UntilDone => Ok(bytes.into()),
         BodyFraming::Length(length) if length == bytes.len() as u64 => Ok(bytes.into()),
-        BodyFraming::Length(_) if head.is_bodiless(is_to_head) => Ok(Bytes::new()),
         BodyFraming::Length(length) => Err(format!("{} bytes behind Content-Length: {length}", bytes.len())),
         BodyFraming::OwnChunks => {
             let mut decoder = ChunkDecoder::new();

@@ -53,6 +53,8 @@ pub(crate) struct RawSide {
     mark: AtomicU64,
     /// hyper is done with the connection.
     closed: AtomicBool,
+    /// The connection is to end at once.
+    is_cut: AtomicBool,
     /// The pump takes no more bytes from hyper.
     drained: AtomicBool,
     /// Something of the above has changed.
@@ -80,6 +82,7 @@ impl RawSide {
             taken: AtomicU64::new(0),
             mark: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            is_cut: AtomicBool::new(false),
             drained: AtomicBool::new(false),
             changed: Notify::new(),
         }
@@ -123,6 +126,12 @@ impl RawSide {
 
     fn tell(&self) {
         self.changed.notify_waiters();
+    }
+
+    /// The connection is to end at once, whatever is on its way.
+    pub(super) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Release);
+        self.tell();
     }
 
     fn is_closed(&self) -> bool {
@@ -173,7 +182,10 @@ async fn pump<S: Socket>(socket: S, host_side: DuplexStream, session: Arc<NetSes
     };
     let outbound = async {
         let mut to_client = to_client;
-        carry_out(from_host, &mut to_client, &session, raw).await;
+        tokio::select! {
+            () = carry_out(from_host, &mut to_client, &session, raw) => {}
+            () = raw.until(|| raw.is_cut.load(Ordering::Acquire)) => {}
+        }
         raw.drain();
         // hyper may still read over what the client sends; it is done when it has let go of its side.
         raw.until(|| raw.is_closed()).await;
@@ -195,18 +207,16 @@ async fn carry_in<S: Socket>(from: &mut ReadHalf<S>, mut to: WriteHalf<DuplexStr
         let count = from.read(&mut bytes).await.unwrap_or(0);
         bytes.truncate(count);
         if count == 0 {
-            let rest = raw.pending.lock_anyway().iter_mut().flat_map(std::mem::take).collect::<Vec<_>>();
-            // Whoever is gone does not read it.
-            let _ = to.write_all(&rest).await;
+            if raw.pending.lock_anyway().iter().any(|held| !held.is_empty())
+                && let Verdict::Pass(rest) | Verdict::Last(rest) = receive(session, Vec::new(), true).await
+            {
+                // Whoever is gone does not read it.
+                let _ = to.write_all(&rest).await;
+            }
             let _ = to.shutdown().await;
             return;
         }
-        let verdict = if session.wants(Notification::ReadRawData) {
-            let session_of_job = Arc::clone(session);
-            session.call(move || session_of_job.filter_read(bytes)).await.unwrap_or(Verdict::Cut)
-        } else {
-            Verdict::Pass(bytes)
-        };
+        let verdict = receive(session, bytes, false).await;
         let (bytes, goes_on) = match verdict {
             Verdict::Pass(bytes) => (bytes, true),
             Verdict::Last(bytes) => (bytes, false),
@@ -281,12 +291,37 @@ async fn send(session: &Arc<NetSession>, bytes: &[u8]) -> Verdict {
     if !session.wants(Notification::SendRawData) {
         return Verdict::Pass(bytes.to_vec());
     }
-    let (bytes, session_of_job) = (bytes.to_vec(), Arc::clone(session));
-    session.call(move || session_of_job.filter_send(bytes, None)).await.unwrap_or(Verdict::Cut)
+    let (bytes, session_of_job, record) = (bytes.to_vec(), Arc::clone(session), session.hold_present_request());
+    let job = move || {
+        // Held so that the request is not over as long as filters see its bytes.
+        let _record = record;
+        session_of_job.filter_send(bytes, None)
+    };
+    session.call(job).await.unwrap_or(Verdict::Cut)
+}
+
+/// What hyper gets of bytes of the client, or of what filters have held back when no more comes.
+async fn receive(session: &Arc<NetSession>, bytes: Vec<u8>, is_end: bool) -> Verdict {
+    if !session.wants(Notification::ReadRawData) {
+        return Verdict::Pass(bytes);
+    }
+    let (session_of_job, record) = (Arc::clone(session), session.hold_present_request());
+    let job = move || {
+        let _record = record;
+        session_of_job.filter_read(bytes, is_end)
+    };
+    session.call(job).await.unwrap_or(Verdict::Cut)
 }
 
 async fn write<S: Socket>(to: &mut WriteHalf<S>, bytes: &[u8], limit: Duration) -> bool {
-    bytes.is_empty() || matches!(tokio::time::timeout(limit, to.write_all(bytes)).await, Ok(Ok(())))
+    let mut left = bytes;
+    while !left.is_empty() {
+        match tokio::time::timeout(limit, to.write(left)).await {
+            Ok(Ok(count @ 1..)) => left = &left[count..],
+            _ => return false,
+        }
+    }
+    true
 }
 
 fn cut(session: &NetSession) {
@@ -296,13 +331,15 @@ fn cut(session: &NetSession) {
 }
 
 impl NetSession {
-    /// READ_RAW_DATA: what hyper gets of `bytes`.
-    fn filter_read(self: &Arc<Self>, bytes: Vec<u8>) -> Verdict {
-        let mut bytes = bytes;
-        for position in self.order(Notification::ReadRawData) {
+    /// READ_RAW_DATA: what hyper gets of `bytes`; at the end of what the client sends also of what was held back.
+    fn filter_read(self: &Arc<Self>, bytes: Vec<u8>, is_end: bool) -> Verdict {
+        let (order, mut handled, mut bytes) = (self.order(Notification::ReadRawData), false, bytes);
+        for position in 0..self.chain().filters().len() {
+            let brings_more = !bytes.is_empty();
             bytes = self.with_pending(position, bytes);
-            if bytes.is_empty() {
-                break;
+            // What a filter has held back goes in front of what comes later, also when it does not see that any more.
+            if handled || bytes.is_empty() || !order.contains(&position) || !brings_more {
+                continue;
             }
             let Some((status, _, left)) = self.offer(Notification::ReadRawData, position, &bytes) else {
                 return Verdict::Cut;
@@ -310,7 +347,8 @@ impl NetSession {
             bytes = left;
             match status {
                 Status::Next => {}
-                Status::Handled => break,
+                Status::Handled => handled = true,
+                Status::ReadNext if is_end => {}
                 Status::ReadNext => return self.keep_pending(position, bytes),
                 Status::Finished | Status::FinishedKeepConnection => return Verdict::Last(Vec::new()),
                 Status::Error(error) => return self.failed(Notification::ReadRawData, position, error),
@@ -397,24 +435,16 @@ impl NetSession {
         bytes: &[u8],
     ) -> Option<(Status, Vec<u8>, Vec<u8>)> {
         let (mut lent, request) = (Lent::new(bytes, PIECE), self.present_request());
-        let start = lent.as_mut_ptr();
+        let blocks = self.memory.lock_anyway().count();
         let mut data = HTTP_FILTER_RAW_DATA {
-            pvInData: start.cast(),
+            pvInData: lent.as_mut_ptr().cast(),
             cbInData: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
             cbInBuffer: lent.size(),
             dwReserved: 0,
         };
         // SAFETY: this is the struct of both notifications, and its buffer lives until the filter has returned.
         let called = unsafe { self.notify_one(position, notification, request.as_ref(), (&raw mut data).cast()) };
-        let length = data.cbInData as usize;
-        let left = if data.pvInData.cast_const() == start.cast_const().cast() {
-            lent.bytes(length).map(<[u8]>::to_vec)
-        } else if length > self.memory.lock_anyway().room_at(data.pvInData).unwrap_or(data.cbInBuffer as usize) {
-            None
-        } else {
-            // SAFETY: a filter that puts its own memory there vouches for as many bytes as its buffer has.
-            unsafe { copy(data.pvInData, length) }
-        };
+        let left = self.taken_over(&lent, &data, blocks);
         // Also when other memory took its place.
         let left = left.filter(|_| lent.bytes(0).is_some());
         if left.is_none() {
@@ -425,6 +455,25 @@ impl NetSession {
             );
         }
         left.map(|left| (called.status, called.output, left))
+    }
+}
+
+impl NetSession {
+    /// The bytes that `data` says, in the lent buffer or in other memory; `None` when they cannot be there. A block that
+    /// was asked for behind the first `blocks` is given back.
+    fn taken_over(&self, lent: &Lent, data: &HTTP_FILTER_RAW_DATA, blocks: u64) -> Option<Vec<u8>> {
+        let (start, length) = (data.pvInData.cast_const(), data.cbInData as usize);
+        if lent.contains(start.addr()) {
+            return lent.bytes_at(start.addr(), length).map(<[u8]>::to_vec);
+        }
+        let mut memory = self.memory.lock_anyway();
+        if length > memory.room_at(start).unwrap_or(data.cbInBuffer as usize) {
+            return None;
+        }
+        // SAFETY: a filter that puts its own memory there vouches for as many bytes as its buffer has.
+        let taken = unsafe { copy(start, length) };
+        memory.take_back(start, blocks, &self.filter_contexts());
+        taken
     }
 }
 

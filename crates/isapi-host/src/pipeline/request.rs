@@ -3,10 +3,10 @@
 //! Begins when the head has come, and is over behind END_OF_REQUEST and LOG. Filters reach it through callbacks, from
 //! inside of their notifications; the host reads it between two of these.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
-use http::{HeaderMap, Version, request, response};
+use http::{HeaderMap, Method, Version, request, response};
 use isapi_config::Resource;
 use tokio::sync::watch;
 
@@ -14,6 +14,7 @@ use super::net_session::NetSession;
 use super::notification::Notification;
 use super::own_answer::OwnAnswer;
 use super::trace::Step;
+use crate::access_log::AccessRecord;
 use crate::authentication::Identity;
 use crate::exchange::RequestHead;
 use crate::extension::request_facts::RequestFacts;
@@ -25,6 +26,10 @@ use crate::win32::Win32Error;
 /// See the module.
 pub(crate) struct FilteredRequest {
     session: Arc<NetSession>,
+    /// Its place among the requests of the connection, from 1 on.
+    number: u64,
+    /// The request is over when the last holder of this lets go of it.
+    record: OnceLock<Weak<AccessRecord>>,
     pub(super) started: Instant,
     pub(super) state: Mutex<State>,
     /// Dropped when the request is over.
@@ -46,6 +51,8 @@ pub(super) struct State {
     pub(super) denial_headers: HeaderMap,
     /// What filters have sent in place of a response.
     pub(super) own: OwnAnswer,
+    /// Filters may answer by themselves.
+    pub(super) takes_answers: bool,
     /// The response has gone out, or is about to.
     pub(super) answered: bool,
     /// The client, once it has been authenticated.
@@ -68,20 +75,46 @@ impl FilteredRequest {
             response_headers: HeaderMap::new(),
             denial_headers: HeaderMap::new(),
             own: OwnAnswer::default(),
+            takes_answers: true,
             answered: false,
             identity: None,
             body_length,
             facts: None,
             steps: session.take_steps(),
         };
+        let (number, over) = session.request_begins();
         let request = Arc::new(FilteredRequest {
             session: Arc::clone(session),
+            number,
+            record: OnceLock::new(),
             started: Instant::now(),
             state: Mutex::new(state),
-            over: Mutex::new(Some(session.request_begins())),
+            over: Mutex::new(Some(over)),
         });
         session.enter(&request);
         request
+    }
+
+    /// Its place among the requests of the connection, from 1 on.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The request is over when the last holder of `record` lets go of it.
+    pub(super) fn ends_with(&self, record: &Arc<AccessRecord>) {
+        // Said once, when it begins.
+        let _ = self.record.set(Arc::downgrade(record));
+    }
+
+    /// Keeps the request from being over as long as the result lives; `None` when it is.
+    pub(super) fn hold(&self) -> Option<Arc<AccessRecord>> {
+        self.record.get()?.upgrade()
+    }
+
+    /// The head as far as it is known, for the log of a request that was given up early.
+    pub(crate) fn head_for_log(&self) -> Arc<RequestHead> {
+        let state = self.state.lock_anyway();
+        state.settled.clone().unwrap_or_else(|| Arc::new(RequestHead(state.head.clone())))
     }
 
     /// The name of the client, if it has been authenticated.
@@ -152,8 +185,24 @@ impl FilteredRequest {
         let mut state = self.state.lock_anyway();
         let (empty, ()) = http::Request::new(()).into_parts();
         let head = Arc::new(RequestHead(std::mem::replace(&mut state.head, empty)));
-        (state.settled, state.facts) = (Some(Arc::clone(&head)), None);
+        (state.settled, state.facts, state.takes_answers) = (Some(Arc::clone(&head)), None, false);
         (head, state.identity.clone())
+    }
+
+    /// The client has been authenticated, or is nobody.
+    pub(super) fn identify(&self, identity: Option<Arc<Identity>>) {
+        let mut state = self.state.lock_anyway();
+        (state.identity, state.facts) = (identity, None);
+    }
+
+    /// Whether the client asked for a head alone.
+    pub(super) fn is_to_head(&self) -> bool {
+        self.state.lock_anyway().head().method == Method::HEAD
+    }
+
+    /// Forgets what filters have sent: they do not answer after all.
+    pub(super) fn forget_own_answer(&self) {
+        self.state.lock_anyway().own = OwnAnswer::default();
     }
 
     /// Whether the address was changed since this was last asked.

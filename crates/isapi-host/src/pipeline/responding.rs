@@ -47,7 +47,16 @@ impl FilteredRequest {
     }
 
     /// The head as filters leave it. Called in turn, unless no filter is to be asked.
-    pub(super) fn respond(self: &Arc<Self>, mut parts: Parts, maker: Maker) -> Responded {
+    pub(super) fn respond(self: &Arc<Self>, parts: Parts, maker: Maker) -> Responded {
+        self.state.lock_anyway().takes_answers = true;
+        let responded = self.try_respond(parts, maker);
+        let mut state = self.state.lock_anyway();
+        (state.takes_answers, state.answered) = (false, true);
+        drop(state);
+        responded
+    }
+
+    fn try_respond(self: &Arc<Self>, mut parts: Parts, maker: Maker) -> Responded {
         if maker == Maker::Extension && parts.status == StatusCode::UNAUTHORIZED {
             let raised = self.raise_access_denied(None, sf::SF_DENIED_APPLICATION);
             if let Some(instead) = raised {
@@ -56,7 +65,6 @@ impl FilteredRequest {
         }
         self.add_headers(&mut parts, maker);
         if maker == Maker::RawFilter || !self.session().wants(Notification::SendResponse) {
-            self.state.lock_anyway().answered = true;
             return Responded::Head(Box::new(parts));
         }
         self.raise_send_response(parts)
@@ -92,7 +100,6 @@ impl FilteredRequest {
         let mut state = self.state.lock_anyway();
         let parts = state.response.take().expect("put there above, and taken nowhere else");
         let own_is_empty = state.own.is_empty();
-        state.answered = true;
         drop(state);
         match raised {
             Raised::GoOn if own_is_empty => Responded::Head(Box::new(parts)),
@@ -101,6 +108,7 @@ impl FilteredRequest {
                 Responded::Instead(self.own_answer(Notification::SendResponse, Some(position), keep))
             }
             Raised::Failed { .. } | Raised::Broken { .. } => {
+                self.forget_own_answer();
                 Responded::Instead(failed(self.report(Notification::SendResponse, raised)))
             }
         }

@@ -32,7 +32,7 @@ pub(super) fn write(session: &Arc<NetSession>, visit: &Visit, data: &[u8]) -> Re
         _ => {
             let request = visit.request.as_ref().ok_or(Win32Error::INVALID_PARAMETER)?;
             let mut state = request.state.lock_anyway();
-            if state.answered {
+            if state.answered || !state.takes_answers {
                 return Err(refuse(session, visit));
             }
             state.own.write(data)
@@ -47,7 +47,7 @@ pub(super) fn write(session: &Arc<NetSession>, visit: &Visit, data: &[u8]) -> Re
 pub(super) fn send_head(session: &NetSession, visit: &Visit, status: &[u8], block: &[u8]) -> Result<(), Win32Error> {
     let request = visit.request.as_ref().ok_or(Win32Error::INVALID_PARAMETER)?;
     let mut state = request.state.lock_anyway();
-    if state.answered {
+    if state.answered || !state.takes_answers {
         return Err(refuse(session, visit));
     }
     state.own.set_head(status, block)

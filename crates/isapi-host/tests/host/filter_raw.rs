@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use isapi_host::ServerOptions;
 
-use crate::filter_harness::{Filtered, acting, acting_as, acting_with, files, site};
+use crate::filter_harness::{ALL, Filtered, acting, acting_as, acting_with, files, site};
 use crate::harness::{Client, compile};
 
 const REQUEST: &[u8] = b"GET /hello.txt HTTP/1.1\r\nHost: test\r\n\r\n";
@@ -215,4 +215,20 @@ fn a_connection_that_rests_wakes_up_behind_its_filters() {
     drop(filtered);
     let mut rest = Vec::new();
     assert_eq!(client.reader.read_to_end(&mut rest).unwrap_or(0), 0);
+}
+
+#[test]
+fn also_behind_an_extension_that_has_shown_itself_fast() {
+    for flags in ["SF_NOTIFY_SEND_RAW_DATA|SF_NOTIFY_END_OF_REQUEST", ALL] {
+        let filtered = Filtered::by(&[&acting_as(flags, "END_OF_REQUEST", "write_and_go_on", "the end\n")]);
+        for _ in 0..200 {
+            let mut client = filtered.server.connect();
+            client.send(b"GET /a.x?hello HTTP/1.1\r\nHost: test\r\n\r\n");
+            client.send(b"GET /a.x?hello HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+            for _ in 0..2 {
+                assert_eq!(client.reply().status_line, "HTTP/1.1 200 OK");
+                assert_eq!(client.line().as_deref(), Some("the end"));
+            }
+        }
+    }
 }
