@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -118,6 +119,13 @@ def test_url_that_changes_each_time_is_given_up(filter_probe: FilterProbe) -> No
     visit = filter_probe.visit(plan)
     assert visit.status == 500 and b"ISAPI0333" in visit.body
     assert 1 < len(visit.of("AUTH_COMPLETE")) < 10
+
+
+@pytest.mark.xfail(strict=True, reason="the host answers with ISAPI0333 and logs nothing")
+def test_url_that_changes_each_time_is_logged(filter_probe: FilterProbe) -> None:
+    plan = {"AUTH_COMPLETE": "data.SetHeader('url', data.GetHeader('url') + b'x')"}
+    assert filter_probe.visit(plan).status == 500
+    assert re.search("ISAPI0333 .*AUTH_COMPLETE", filter_probe.server.log())
 
 
 def test_reset_of_the_authentication(filter_probe: FilterProbe) -> None:
