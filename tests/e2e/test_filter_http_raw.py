@@ -158,14 +158,19 @@ def test_chunks_go_through(serve: Servers) -> None:
 # What filters write among the bytes
 
 
+@pytest.mark.xfail(
+    strict=True, reason="the host raises END_OF_REQUEST before the response has been taken from hyper"
+)
 def test_bytes_written_at_the_end_of_a_request_come_behind_its_response(filter_probe: FilterProbe) -> None:
+    """Many times, since a server that has just begun does it right."""
     plan = {"END_OF_REQUEST": "fc.WriteClient(b'<end of %s>' % fc.GetServerVariable('QUERY_STRING'))"}
-    data = b"".join(b"GET /x?%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(5))
-    last = b"GET /x?5 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    visit = filter_probe.visit(plan, data + last)
-    assert visit.of("END_OF_REQUEST") == [Value("NoneType", "None")] * 6
-    parts = visit.received.split(b"HTTP/1.1 200 OK\r\n")[1:]
-    assert [part[part.index(b"}") + 1 :] for part in parts] == [b"<end of %d>" % n for n in range(6)]
+    first = b"GET /x?0 HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /x?1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    for _ in range(60):
+        visit = filter_probe.visit(plan, first + last)
+        assert visit.of("END_OF_REQUEST") == [Value("NoneType", "None")] * 2
+        parts = visit.received.split(b"HTTP/1.1 200 OK\r\n")[1:]
+        assert [part[part.index(b"}") + 1 :] for part in parts] == [b"<end of %d>" % n for n in range(2)]
 
 
 def test_bytes_written_among_raw_data_come_before_it(filter_probe: FilterProbe) -> None:
