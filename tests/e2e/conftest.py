@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from filter_probe_client import FilterProbe
 from foreign_process import Foreign, run_beside_server
 from probe_client import Probe
 from server_process import START_TIMEOUT, ServerProcess, environment, program
@@ -104,6 +105,13 @@ def probe(serve_module: Servers, tmp_path_factory: pytest.TempPathFactory) -> Pr
     root = tmp_path_factory.mktemp("root")
     (root / "page.html").write_text("a page", encoding="utf-8")
     return Probe(serve_module(SCRIPTS / "probe.py", "--root", str(root)), root)
+
+
+@pytest.fixture(scope="module")
+def filter_probe(serve_module: Servers) -> FilterProbe:
+    """Return a client of scripts/filter_probe.py, which is its own extension."""
+    log = serve_module.directory / "access.log"
+    return FilterProbe(serve_module(SCRIPTS / "filter_probe.py", "--access-log", str(log)), log)
 
 
 @pytest.fixture

@@ -177,6 +177,12 @@ class ServerProcess:
         assert match, f"no {pattern!r} in the log within {timeout} s"
         return match
 
+    def wait_for_output(self, pattern: str, timeout: float = CLIENT_TIMEOUT) -> re.Match[str]:
+        """Return the first match in standard output; fails when none has come in time."""
+        match = self._stdout.wait_for(re.compile(pattern, re.MULTILINE), timeout)
+        assert match, f"no {pattern!r} in the output within {timeout} s"
+        return match
+
     def running(self) -> bool:
         return self._process.poll() is None
 

@@ -99,11 +99,13 @@ impl Half<Filter> {
                 .map(EndOfCall)
                 .map_err(|error| Failure::new(FILTER_FAILED, "the notification could not be wrapped", Some(error)));
             let status = wrapped.and_then(|context| self.call(py, script, &context.0));
-            status.map_err(|failure| failure.report(py))
+            status.map_err(|failure| failure.report(py)).ok()
         });
-        status.unwrap_or_else(|_| {
+        // Elsewhere than on Windows the last error is errno, in which Python's own calls leave what means nothing here: 5
+        // would be taken for a denial.
+        if status.is_none() || (cfg!(not(windows)) && status == Some(SF_STATUS_REQ_ERROR)) {
             set_last_error(ERROR_INTERNAL_ERROR);
-            SF_STATUS_REQ_ERROR
-        })
+        }
+        status.unwrap_or(SF_STATUS_REQ_ERROR)
     }
 }
