@@ -148,9 +148,9 @@ impl ResponseBody {
         self.source = Source::page(page);
     }
 
-    /// The response has become one without a body.
+    /// The response has become one without a body, whatever was to be in it.
     pub(crate) fn leave_out(&mut self) {
-        self.replace(Bytes::new(), true);
+        self.due = Some(0);
     }
 
     /// The status is another than when the response was made.

@@ -155,7 +155,8 @@ async fn respond(
     body.announce_length(&mut parts);
     let is_to_head = filtered.is_to_head();
     let had_length = parts.headers.contains_key(header::CONTENT_LENGTH);
-    let responded = if filtered.asks_about(&parts, maker) {
+    let asks = filtered.asks_about(&parts, maker);
+    let responded = if asks {
         let job = Arc::clone(filtered);
         let responded = filtered.session().call(move || {
             let _access = access;
@@ -169,19 +170,20 @@ async fn respond(
         Responded::Head(parts) => *parts,
         Responded::Instead(Admission::Own { answer, keep }) => {
             body.replace(answer.body, is_to_head);
-            closing_unless(keep, answer.parts)
+            announced(closing_unless(keep, answer.parts), &body)
         }
         Responded::Instead(Admission::Refused(refusal)) => {
             let (parts, page) = refusal.page();
             body.replace(page, is_to_head);
-            closing_unless(false, parts)
+            announced(closing_unless(false, parts), &body)
         }
         Responded::Instead(Admission::Handler { .. } | Admission::Nobody) => return Err(ConnectionCut),
     };
     if matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         parts.headers.remove(header::CONTENT_LENGTH);
         body.leave_out();
-    } else if had_length && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+    } else if (had_length || asks) && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+        // Also when it becomes known by the time the head is written: filters have seen one without.
         body.hide_length();
     }
     let closes = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"close");
@@ -190,6 +192,11 @@ async fn respond(
     }
     body.note_status(parts.status);
     Ok(Response::from_parts(parts, body))
+}
+
+fn announced(mut parts: http::response::Parts, body: &ResponseBody) -> http::response::Parts {
+    body.announce_length(&mut parts);
+    parts
 }
 
 fn closing_unless(keep: bool, mut parts: http::response::Parts) -> http::response::Parts {
