@@ -10,7 +10,9 @@ class Filter(SimpleFilter):
     filter_flags = isapicon.SF_NOTIFY_PREPROC_HEADERS | isapicon.SF_NOTIFY_ORDER_DEFAULT
 
     def HttpFilterProc(self, fc):
-        fc.GetData().GetHeader("url")
+        # The end of a connection is told to every filter, asked for or not.
+        if fc.NotificationType == isapicon.SF_NOTIFY_PREPROC_HEADERS:
+            fc.GetData().GetHeader("url")
         return isapicon.SF_STATUS_REQ_NEXT_NOTIFICATION
 
 
