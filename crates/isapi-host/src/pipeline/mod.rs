@@ -45,6 +45,8 @@ use crate::request_host;
 use crate::site;
 
 pub(crate) use self::chain::Chain;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::filter::Filter;
 pub(crate) use self::net_session::{NetSession, Presence};
 pub(crate) use self::raw_data::stand_between;
 pub(crate) use self::request::FilteredRequest;
