@@ -79,9 +79,8 @@ pub(crate) async fn answer(session: Arc<NetSession>, turn: Turn, request: http::
         Err(refusal) => Admission::Refused(refusal),
     };
     let exchange = filtered.settle(turn, &access);
-    drop(access);
     let (maker, answered) = hand_over(exchange, admission, Entity::Client(body)).await;
-    respond(&session, &filtered, maker, answered?).await
+    respond(&session, &filtered, access, maker, answered?).await
 }
 
 /// Lets the filters see the head.
@@ -117,6 +116,7 @@ async fn hand_over(exchange: Exchange, admission: Admission, body: Entity) -> (M
 async fn respond(
     session: &Arc<NetSession>,
     filtered: &Arc<FilteredRequest>,
+    access: Arc<AccessRecord>,
     maker: Maker,
     response: Response<ResponseBody>,
 ) -> Answered {
@@ -125,7 +125,12 @@ async fn respond(
     let had_length = parts.headers.contains_key(header::CONTENT_LENGTH);
     let responded = if filtered.asks_about(&parts, maker) {
         let job = Arc::clone(filtered);
-        let responded = session.call(move || job.respond(parts, maker)).await;
+        let work = move || {
+            // A client that leaves meanwhile does not end the request behind the back of filters.
+            let _access = access;
+            job.respond(parts, maker)
+        };
+        let responded = session.call(work).await;
         responded.unwrap_or_else(|_| Responded::Instead(failed("ISAPI0337")))
     } else {
         filtered.respond(parts, maker)

@@ -10,6 +10,8 @@ pub(super) struct Record {
     stage: u8,
     /// How many requests there must have been, at least.
     requests: usize,
+    /// All notifications, for whoever looks for the reason of a failure.
+    told: Vec<u32>,
     session_ended: bool,
     /// The filter did not want to hear of the connection's end.
     ignores_end: bool,
@@ -34,6 +36,7 @@ const ONCE: [u8; 4] = [1, 4, 5, 6];
 impl Record {
     /// A notification comes.
     pub(super) fn note(&mut self, notification: u32, flags: u32) {
+        self.told.push(notification);
         assert!(flags & notification != 0, "a notification ({notification:#x}) that was not asked for");
         assert!(!self.session_ended, "a notification ({notification:#x}) behind the end of the connection");
         self.session_ended = notification == sf::SF_NOTIFY_END_OF_NET_SESSION;
@@ -54,7 +57,7 @@ impl Record {
     pub(super) fn check_at_end(&self, flags: u32, requests: usize) {
         let wanted = flags & sf::SF_NOTIFY_END_OF_NET_SESSION != 0 && hears_of_plain_connections(flags);
         assert!(self.session_ended || !wanted || self.ignores_end, "the connection's end was not told");
-        assert!(self.requests <= requests, "of {requests} requests, {} were told: {self:?}", self.requests);
+        assert!(self.requests <= requests, "of {requests} requests, {} were told: {self:x?}", self.requests);
     }
 }
 
