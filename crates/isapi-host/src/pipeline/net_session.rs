@@ -55,6 +55,8 @@ pub(crate) struct NetSession {
     steps: Mutex<Vec<Step>>,
     /// A filter has not returned in time; there is nobody to notify any more.
     is_stuck: AtomicBool,
+    /// END_OF_NET_SESSION has come, behind which filters hear of nothing. Set in turn.
+    is_over: AtomicBool,
 }
 
 /// The place of one filter.
@@ -147,6 +149,7 @@ impl NetSession {
             raw,
             steps: Mutex::default(),
             is_stuck: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
         });
         for (position, seat) in session.seats.iter().enumerate() {
             let address = seat.context.get().addr();
@@ -276,6 +279,10 @@ impl NetSession {
 
     /// The positions of the filters that are to be notified, in order.
     pub(super) fn order(&self, notification: Notification) -> Vec<usize> {
+        if self.is_over.load(Ordering::Relaxed) {
+            // A read may still have waited for its thread when the connection ended.
+            return Vec::new();
+        }
         let mut order = self.chain.order(notification, self.is_secure);
         order.retain(|position| self.seats[*position].disabled.load(Ordering::Relaxed) & notification.bit() == 0);
         order
@@ -361,7 +368,9 @@ impl NetSession {
         if self.wants(Notification::EndOfNetSession) {
             let session = Arc::clone(&self);
             let told = self.call(move || {
-                for position in session.order(Notification::EndOfNetSession) {
+                let order = session.order(Notification::EndOfNetSession);
+                session.is_over.store(true, Ordering::Relaxed);
+                for position in order {
                     // SAFETY: the event has no data.
                     let _ =
                         unsafe { session.notify_one(position, Notification::EndOfNetSession, None, ptr::null_mut()) };
