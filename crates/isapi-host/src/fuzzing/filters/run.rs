@@ -28,15 +28,21 @@ pub(super) static HEADERS: OnceLock<HeaderCalls> = OnceLock::new();
 /// The filters' own thread.
 static THREAD: LazyLock<mpsc::Sender<Box<dyn FnOnce() + Send>>> = LazyLock::new(|| {
     let (sender, jobs) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
-    thread::spawn(move || jobs.into_iter().for_each(|job| job()));
+    thread::spawn(move || {
+        // It is set here and nowhere else.
+        let _ = OWN_THREAD.set(thread::current().id());
+        jobs.into_iter().for_each(|job| job());
+    });
     sender
 });
+static OWN_THREAD: OnceLock<ThreadId> = OnceLock::new();
 
 /// See the module.
 pub(super) struct Run {
     program: Program,
     seats: [Mutex<Seat>; MAX_FILTERS],
-    /// The thread of each notification that has not returned: of one connection, always the same.
+    /// The thread of each notification that has not returned. Of one connection it is always the same, but for what
+    /// the filters' own thread has caused.
     inside: Mutex<Vec<ThreadId>>,
     /// Lent to the host for longer than a call.
     kept: Mutex<Vec<Memory>>,
@@ -129,7 +135,7 @@ impl Run {
         let steps = self.program.part(position, number, visit_number);
         let returned = steps.into_iter().find_map(|step| visit.step(step));
         self.seats[position].lock_anyway().depth -= 1;
-        self.inside.lock_anyway().pop();
+        self.leave();
         let (status, error) = returned.unwrap_or((SF_STATUS_REQ_NEXT_NOTIFICATION, 0));
         errno::set_errno(errno::Errno(error));
         status
@@ -138,8 +144,18 @@ impl Run {
     /// One of the filters is notified.
     fn enter(&self) {
         let (mut inside, present) = (self.inside.lock_anyway(), thread::current().id());
-        assert!(inside.iter().all(|thread| *thread == present), "two events of one connection at once");
+        let own = OWN_THREAD.get();
         inside.push(present);
+        let mut hosts = inside.iter().filter(|thread| own != Some(*thread));
+        let first = hosts.next();
+        assert!(hosts.all(|thread| Some(thread) == first), "two events of one connection at once");
+    }
+
+    /// The notification that came last on this thread has been dealt with.
+    fn leave(&self) {
+        let (mut inside, present) = (self.inside.lock_anyway(), thread::current().id());
+        let place = inside.iter().rposition(|thread| *thread == present).expect("it has entered");
+        inside.remove(place);
     }
 
     /// What is known of the filter at `position`.
