@@ -56,7 +56,7 @@ pub(crate) struct NetSession {
     steps: Mutex<Vec<Step>>,
     /// A filter has not returned in time; there is nobody to notify any more.
     is_stuck: AtomicBool,
-    /// END_OF_NET_SESSION has come, behind which filters hear of nothing. Set in turn.
+    /// The connection has ended, behind which filters hear of nothing. Set in turn.
     is_over: AtomicBool,
 }
 
@@ -366,7 +366,8 @@ impl NetSession {
     /// Tells the filters that the connection has ended, behind its last request.
     pub(crate) async fn end(self: Arc<Self>) {
         self.last_request_over().await;
-        if self.wants(Notification::EndOfNetSession) {
+        // In any case behind a read that may be under way.
+        if self.wants(Notification::EndOfNetSession) || self.wants(Notification::ReadRawData) {
             let session = Arc::clone(&self);
             let told = self.call(move || {
                 let order = session.order(Notification::EndOfNetSession);
