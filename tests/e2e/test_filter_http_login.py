@@ -213,10 +213,6 @@ def test_user_is_known_to_filter_extension_and_log(request: pytest.FixtureReques
     assert (line["cs-username"], line["sc-status"], line["sc-substatus"]) == ("mary", "200", "0")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the host keeps the variables that a filter has asked for before the client was authenticated",
-)
 def test_user_is_known_in_auth_complete(closed: FilterProbe) -> None:
     """The probe asks for a variable in each notification, so also before."""
     visit = closed.visit(

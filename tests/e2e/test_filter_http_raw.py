@@ -158,9 +158,6 @@ def test_chunks_go_through(serve: Servers) -> None:
 # What filters write among the bytes
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the host raises END_OF_REQUEST before the response has been taken from hyper"
-)
 def test_bytes_written_at_the_end_of_a_request_come_behind_its_response(filter_probe: FilterProbe) -> None:
     """Many times, since a server that has just begun does it right."""
     plan = {"END_OF_REQUEST": "fc.WriteClient(b'<end of %s>' % fc.GetServerVariable('QUERY_STRING'))"}

@@ -43,7 +43,7 @@ pub(crate) async fn serve(socket: impl Socket, peers: Peers, existence: Existenc
 }
 
 /// As [`serve`], past the filters of `chain`.
-async fn serve_filtered(socket: impl Socket, peers: Peers, existence: &Existence, chain: &Arc<Chain>) {
+pub(crate) async fn serve_filtered(socket: impl Socket, peers: Peers, existence: &Existence, chain: &Arc<Chain>) {
     let session = NetSession::begin(existence.host(), chain, peers, &existence.link);
     let _presence = Presence(Arc::clone(&session));
     existence.link.filter_by(Arc::clone(&session));

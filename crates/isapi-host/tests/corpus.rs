@@ -37,3 +37,8 @@ fn modules_may_call_what_they_like_when_they_like() {
 fn parsers_agree_with_themselves() {
     replay("parsers", fuzzing::parsers);
 }
+
+#[test]
+fn filters_may_do_what_they_like_to_requests_and_responses() {
+    replay("filters", fuzzing::filters);
+}

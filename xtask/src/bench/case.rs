@@ -1,8 +1,8 @@
 //! What is asked of the servers, and which of them are asked.
 
 use super::product::Product::{
-    self, Alone, BesideMixed, BesideSleepers, Floor, Granian, Gunicorn, Native, Nginx, NginxCopying, Pool, Simple,
-    StaticFile, TransmitFile, Waitress,
+    self, Alone, BesideMixed, BesideSleepers, Floor, Granian, Gunicorn, Native, NativeFilter, Nginx, NginxCopying,
+    Pool, PythonFilter, Simple, StaticFile, TransmitFile, Waitress,
 };
 
 /// Every answer is as much of this line, over and over, as its size says (`bench/answer.py`, `bench/load.lua`).
@@ -35,7 +35,7 @@ pub enum Kind {
 }
 
 /// In the order of the report.
-pub const CASES: [Case; 6] = [
+pub const CASES: [Case; 7] = [
     Case {
         name: "hello",
         title: "Hello, 14 bytes",
@@ -75,6 +75,14 @@ pub const CASES: [Case; 6] = [
         bytes: 100_000_000,
         connections: 4,
         products: &[TransmitFile, StaticFile, Nginx, NginxCopying],
+    },
+    Case {
+        name: "filters",
+        title: "Hello past a filter",
+        kind: Kind::Fixed,
+        bytes: 14,
+        connections: 64,
+        products: &[Simple, NativeFilter, PythonFilter],
     },
     Case {
         name: "sleeper",
@@ -129,7 +137,8 @@ mod tests {
         let names = |only| Case::chosen(only).map(|cases| cases.iter().map(|case| case.name).collect::<Vec<_>>());
         assert_eq!(names(Some("echo")), Ok(vec!["echo"]));
         assert_eq!(names(None).map(|all| all.len()), Ok(CASES.len()));
-        assert_eq!(names(Some("ech")), Err("no such case; there are hello, 10kb, 1mb, echo, file, sleeper".to_owned()));
+        let all = "hello, 10kb, 1mb, echo, file, filters, sleeper";
+        assert_eq!(names(Some("ech")), Err(format!("no such case; there are {all}")));
     }
 
     #[test]

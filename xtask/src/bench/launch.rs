@@ -31,13 +31,15 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// Compiles the native extension and the bare loop into `work`.
+    /// Compiles the native extension, the native filter and the bare loop into `work`.
     pub fn new(environment: Environment, work: PathBuf) -> Result<Self, Error> {
         fs::create_dir_all(&work)?;
         let launcher = Self { environment, work };
-        let include = root().join("crates/isapi-abi/include");
-        let mut compile = command("cc", &["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-I"]);
-        run(compile.arg(include).arg("bench/hello.c").arg("-o").arg(launcher.native_library()))?;
+        for (source, library) in [("hello.c", launcher.native_library()), ("filter.c", launcher.native_filter())] {
+            let mut compile = command("cc", &["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-I"]);
+            compile.arg(root().join("crates/isapi-abi/include")).arg(script(source));
+            run(compile.arg("-o").arg(library))?;
+        }
         run(command("cc", &["-O2", "-Wall", "-Werror", "bench/floor.c", "-o"]).arg(launcher.floor_program()))?;
         Ok(launcher)
     }
@@ -66,6 +68,8 @@ impl Launcher {
                 command.arg(script("transmit.py")).env("BENCH_FILE", self.folder_of_answer(case)?.join("index.html"))
             }
             Product::Native => command.arg(self.native_library()),
+            Product::NativeFilter => command.arg("--filter").arg(self.native_filter()).arg(script("simple.py")),
+            Product::PythonFilter => command.arg("--filter").arg(script("filter.py")).arg(script("simple.py")),
             _ if case.kind == Kind::Beside => command.args(MOUNTS),
             Product::Pool if case.kind == Kind::Echo => command.arg(script("echo_pool.py")),
             Product::Pool => command.arg(script("pool.py")),
@@ -145,6 +149,10 @@ impl Launcher {
 
     fn native_library(&self) -> PathBuf {
         self.work.join("hello.so")
+    }
+
+    fn native_filter(&self) -> PathBuf {
+        self.work.join("filter.so")
     }
 
     fn floor_program(&self) -> PathBuf {

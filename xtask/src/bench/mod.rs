@@ -6,6 +6,7 @@
 mod background;
 mod case;
 mod delay;
+mod filtering;
 mod launch;
 mod load;
 mod machine;
@@ -56,7 +57,7 @@ pub struct Options {
     /// One round of one second each, and no report unless --out is given.
     #[arg(long, conflicts_with_all = ["seconds", "rounds"])]
     quick: bool,
-    /// Only one case: hello, 10kb, 1mb, echo, file or sleeper; and no report unless --out is given.
+    /// Only one case: hello, 10kb, 1mb, echo, file, filters or sleeper; and no report unless --out is given.
     #[arg(long, value_name = "CASE")]
     only: Option<String>,
     /// Measure a plain build; and no report unless --out is given.

@@ -6,6 +6,10 @@ pub enum Product {
     Native,
     Simple,
     Pool,
+    /// SimpleExtension, past a filter in C that looks at the address.
+    NativeFilter,
+    /// The same, past one in Python.
+    PythonFilter,
     TransmitFile,
     StaticFile,
     Granian,
@@ -31,6 +35,8 @@ impl Product {
             Self::Native => "pyisapi, extension in C",
             Self::Simple => "pyisapi SimpleExtension",
             Self::Pool => "pyisapi ThreadPoolExtension",
+            Self::NativeFilter => "pyisapi, filter in C",
+            Self::PythonFilter => "pyisapi, filter in Python",
             Self::TransmitFile => "pyisapi TransmitFile",
             Self::StaticFile => "pyisapi static files",
             Self::Granian => "Granian (WSGI)",

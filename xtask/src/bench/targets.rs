@@ -1,6 +1,7 @@
 //! What the project promises about its speed, and whether this run bears it out.
 
 use super::delay;
+use super::filtering;
 use super::outcome::Outcome;
 use super::product::Product::{self, Floor, Granian, Gunicorn, Native, Nginx, Pool, Simple, StaticFile, TransmitFile};
 
@@ -28,11 +29,13 @@ const TARGETS: [Target; 9] = [
     target("file", StaticFile, 0.9, Nginx),
 ];
 
-/// A table of all targets: first those about rates, with what a request costs beside them, then those about delays.
+/// A table of all targets: first those about rates, with what a request costs beside them, then those about filters and
+/// delays.
 pub fn table(outcomes: &[Outcome]) -> String {
     let rows: String = TARGETS.iter().map(|target| row(target, outcomes)).collect();
     format!(
-        "| case | server | target | found | met | CPU per request |\n|---|---|---|---|---|---|\n{rows}{}",
+        "| case | server | target | found | met | CPU per request |\n|---|---|---|---|---|---|\n{rows}{}{}",
+        filtering::target(outcomes),
         delay::targets(outcomes)
     )
 }

@@ -107,12 +107,13 @@ pub(super) fn start(memory: Option<&Memory>) -> *mut c_void {
     memory.map_or(null_mut(), Memory::start)
 }
 
-fn pointer(number: Option<&mut u32>) -> *mut u32 {
+/// The address of `number`, or null.
+pub(super) fn pointer(number: Option<&mut u32>) -> *mut u32 {
     number.map_or(null_mut(), std::ptr::from_mut)
 }
 
 /// Runs a call and takes its answer for what the contract allows.
-fn answered(call: impl FnOnce() -> BOOL) -> Called {
+pub(super) fn answered(call: impl FnOnce() -> BOOL) -> Called {
     errno::set_errno(errno::Errno(0));
     let answer = call();
     let error = errno::errno().0.cast_unsigned();

@@ -3,12 +3,14 @@
 //!
 //! `stage` is a server without a network, `wire` the client's side of its connections, `replies` what may come out of
 //! them. Target "request" is `echo`, a module that checks what it is given. Target "calls" is `program`, what a module
-//! and a client do, and `module`, which does it by `perform` and keeps `books`. Target "parsers" needs no server. One
-//! input at a time is played, on threads of the server; what goes wrong ends the process, wherever it happens.
+//! and a client do, and `module`, which does it by `perform` and keeps `books`. Target "filters" is `filters`. Target
+//! "parsers" needs no server. One input at a time is played, on threads of the server; what goes wrong ends the process,
+//! wherever it happens.
 
 mod books;
 mod calls;
 mod echo;
+mod filters;
 mod memory;
 mod module;
 mod operations;
@@ -45,5 +47,20 @@ pub fn calls(input: &[u8]) {
     stage::play(|stage| {
         let played = module::run(&program, || stage.serve(program.script()));
         plain::check(&played);
+    });
+}
+
+/// A program of what up to three filters do, and a client; see the module `filters::program` for their form.
+///
+/// # Panics
+/// When the server breaks HTTP, or its promises to a filter.
+pub fn filters(input: &[u8]) {
+    let Some(program) = filters::Program::read(input) else { return };
+    stage::play_filtered(|stage| {
+        let serve = |program: &filters::Program, chain: &_| stage.serve_past(program.script(), Some(chain));
+        let ((played, is_whole), _) = echo::listen(|| filters::run(program, serve));
+        if is_whole {
+            played.replies();
+        }
     });
 }

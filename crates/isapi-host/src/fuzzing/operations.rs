@@ -330,7 +330,8 @@ fn write_flags(input: &mut Input<'_>) -> Result<u32> {
 }
 
 impl Data {
-    fn decode(input: &mut Input<'_>) -> Result<Data> {
+    /// Those that the next bytes name.
+    pub(super) fn decode(input: &mut Input<'_>) -> Result<Data> {
         let code = input.arbitrary::<u8>()?;
         Ok(match code {
             0 => Data::Null,
@@ -355,7 +356,8 @@ impl Data {
 }
 
 impl Room {
-    fn decode(input: &mut Input<'_>) -> Result<Room> {
+    /// That which the next byte names.
+    pub(super) fn decode(input: &mut Input<'_>) -> Result<Room> {
         let code = input.arbitrary::<u8>()?;
         Ok(match code {
             0 => Room::None(0),

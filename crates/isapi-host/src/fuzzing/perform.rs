@@ -22,12 +22,13 @@ use crate::extension::sessions::SessionId;
 use crate::lock::LockAnyway;
 
 impl Data {
-    fn memory(&self) -> Option<Memory> {
+    /// As memory of a module.
+    pub(super) fn memory(&self) -> Option<Memory> {
         self.bytes().map(|bytes| Memory::of(&bytes))
     }
 
     /// With a NUL at its end.
-    fn text(&self) -> Option<Memory> {
+    pub(super) fn text(&self) -> Option<Memory> {
         self.bytes().map(|bytes| Memory::text(&bytes))
     }
 
@@ -39,7 +40,7 @@ impl Data {
 
 impl Room {
     /// Pointer and size for a call.
-    fn arguments(self) -> (Option<Memory>, Option<u32>) {
+    pub(super) fn arguments(self) -> (Option<Memory>, Option<u32>) {
         match self {
             Room::None(size) => (None, Some(size)),
             Room::Bytes(length) => {

@@ -171,12 +171,14 @@ pub(super) fn is_part_of_body(bytes: &[u8]) -> bool {
     BODY.get(first..first + bytes.len()) == Some(bytes)
 }
 
-fn piece(input: &mut Input<'_>) -> arbitrary::Result<(usize, u32)> {
+/// A piece of what the client sends: its length, and the turns before it.
+pub(super) fn piece(input: &mut Input<'_>) -> arbitrary::Result<(usize, u32)> {
     let byte = input.arbitrary::<u8>()?;
     Ok((usize::from(byte & 31) * 97, turns(u32::from(byte >> 5))))
 }
 
-fn reading(input: &mut Input<'_>) -> arbitrary::Result<Reading> {
+/// A step of what the client reads.
+pub(super) fn reading(input: &mut Input<'_>) -> arbitrary::Result<Reading> {
     let byte = input.arbitrary::<u8>()?;
     let much = usize::from(byte >> 2);
     Ok(match byte & 3 {

@@ -11,13 +11,15 @@ use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::Duration;
 
 use isapi_config::{
-    Application, ErrorAnswer, ErrorPage, Handler, HandlerModule, RequestLimits, Site, VirtualDirectory,
+    Application, Authentication, ErrorAnswer, ErrorPage, Handler, HandlerModule, RequestLimits, Site, VirtualDirectory,
 };
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::books::Success;
+use super::filters::denying;
 use super::wire::{Played, Script, Wire};
 use super::{echo, module, plain};
+use crate::authentication::Users;
 use crate::connection::{self, Peers};
 use crate::connections::Existence;
 use crate::executor::ExecutorOptions;
@@ -26,6 +28,7 @@ use crate::extension::sessions::SESSIONS;
 use crate::host::Host;
 use crate::lock::LockAnyway;
 use crate::options::{ServerOptions, Timeouts};
+use crate::pipeline::Chain;
 
 /// How long one connection may take, with the sessions that it began.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -39,12 +42,23 @@ pub(super) struct Stage {
 
 static STAGE: LazyLock<Mutex<Stage>> = LazyLock::new(|| {
     end_the_process_at_a_panic();
-    Mutex::new(Stage::new())
+    Mutex::new(Stage::new(ServerOptions::new(site())))
+});
+
+/// That of the target "filters": clients may say who they are.
+static FILTERED: LazyLock<Mutex<Stage>> = LazyLock::new(|| {
+    end_the_process_at_a_panic();
+    Mutex::new(Stage::new(filtered_options()))
 });
 
 /// Lets `act` have the stage for itself.
 pub(super) fn play(act: impl FnOnce(&Stage)) {
     act(&STAGE.lock_anyway());
+}
+
+/// Lets `act` have the stage of the target "filters" for itself.
+pub(super) fn play_filtered(act: impl FnOnce(&Stage)) {
+    act(&FILTERED.lock_anyway());
 }
 
 /// The fence would hide a panic of the host's, and a thread of the executor survives one.
@@ -60,8 +74,12 @@ fn end_the_process_at_a_panic() {
 
 /// The folder of the site's files.
 fn root() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/site");
-    folder.canonicalize().expect("the folder fuzz/site is part of the repository")
+    part_of_repository("site")
+}
+
+fn part_of_repository(name: &str) -> PathBuf {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(name);
+    place.canonicalize().expect("it is part of the repository")
 }
 
 /// The length of [`FILE`], unless a module has made it shorter.
@@ -100,24 +118,39 @@ pub(super) fn sent(total: u64) -> Success {
     if SHRUNK.load(Ordering::SeqCst) { Success::Unknown } else { Success::Sent(total) }
 }
 
-fn extensions() -> [Extension; 3] {
+fn extensions() -> [Extension; 4] {
     [
+        Extension::of_function(Path::new("/denying"), denying::proc),
         Extension::of_function(Path::new("/echo"), echo::proc),
         Extension::of_function(Path::new("/calls"), module::proc),
         Extension::of_function(Path::new("/plain"), plain::proc),
     ]
 }
 
+fn isapi(name: &str, path: &str, library: &str) -> Handler {
+    let module = HandlerModule::Isapi { script_processor: Some(library.into()) };
+    Handler::new(name, path, "*", module).expect("a valid handler")
+}
+
 fn site() -> Site {
-    let isapi = |name: &str, path: &str, library: &str| {
-        let module = HandlerModule::Isapi { script_processor: Some(library.into()) };
-        Handler::new(name, path, "*", module).expect("a valid handler")
-    };
+    site_with(isapi("calls", "calls", "/calls"))
+}
+
+/// Filters lead requests anywhere, but not to a module that has no program.
+fn filtered_options() -> ServerOptions {
+    let authentication = Authentication { anonymous: true, basic_realm: Some("fuzz".to_owned()) };
+    let site = site_with(isapi("denying", "denied", "/denying")).with_authentication(authentication);
+    let users = Users::read(&part_of_repository("users")).expect("a valid file");
+    ServerOptions { users, ..ServerOptions::new(site) }
+}
+
+/// A site of the other extensions, of files, and of one more.
+fn site_with(other: Handler) -> Site {
     let directory = || vec![VirtualDirectory::new("/", root()).expect("an absolute path")];
     let application = |path: &str, handlers| Application::new(path, directory(), handlers).expect("valid");
     let files = Handler::new("files", "*", "GET,HEAD", HandlerModule::StaticFile).expect("a valid handler");
     let main = vec![
-        isapi("calls", "calls", "/calls"),
+        other,
         isapi("plain", "plain", "/plain"),
         isapi("app", "*.app", "/echo"),
         isapi("cgi", "*.cgi", "/echo").with_path_info(true),
@@ -140,10 +173,10 @@ fn error_pages() -> Vec<ErrorPage> {
 }
 
 impl Stage {
-    fn new() -> Self {
+    fn new(options: ServerOptions) -> Self {
         let timeouts = Timeouts { body_idle: PATIENCE, send_idle: LIMIT, ..Timeouts::default() };
         let executor = ExecutorOptions { max_threads: 8, ..ExecutorOptions::default() };
-        let options = ServerOptions { timeouts, executor, ..ServerOptions::new(site()) };
+        let options = ServerOptions { timeouts, executor, ..options };
         let host = Arc::new(Host::new(options).expect("the system has room for event loops"));
         for extension in extensions() {
             host.extensions.enter(extension);
@@ -157,6 +190,12 @@ impl Stage {
     /// # Panics
     /// When it does not end, or a session stays in the table.
     pub(super) fn serve(&self, script: Script) -> Played {
+        self.serve_past(script, None)
+    }
+
+    /// As [`Stage::serve`], past these filters.
+    pub(super) fn serve_past(&self, script: Script, filters: Option<&Arc<Chain>>) -> Played {
+        let filters = filters.cloned();
         let existence = Existence::new(&self.host);
         let link = Arc::clone(&existence.link);
         let (wire, tape) = Wire::new(script, Arc::clone(&link));
@@ -164,7 +203,11 @@ impl Stage {
         let host = Arc::clone(&self.host);
         self.host.executor.next_loop().handle().spawn(async move {
             let address = "192.0.2.1:80".parse().expect("an address");
-            connection::serve(wire, Peers { local: address, remote: address }, existence).await;
+            let peers = Peers { local: address, remote: address };
+            match filters {
+                None => connection::serve(wire, peers, existence).await,
+                Some(chain) => connection::serve_filtered(wire, peers, &existence, &chain).await,
+            }
             let left = host.live.wait_for_none(LIMIT).await;
             // Whoever waits for it panics when it comes too late.
             let _ = over.send(left);

@@ -72,7 +72,9 @@ impl FilteredRequest {
             rounds += 1;
             if rounds == MAX_ROUNDS {
                 let path = self.state.lock_anyway().head().uri.path().escape_debug().to_string();
-                tracing::error!("ISAPI0333 filters have reset the authentication of {path} {MAX_ROUNDS} times");
+                tracing::error!(
+                    "ISAPI0333 filters have asked in AUTH_COMPLETE {MAX_ROUNDS} times for another logon to {path}"
+                );
                 return Err(failed("ISAPI0333"));
             }
         }

@@ -58,6 +58,13 @@ impl Filter {
         Ok(filter)
     }
 
+    /// A filter that is a function of this process and asks for `flags`, known by `path`; there is no handshake.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn of_function(path: &Path, http_filter_proc: HttpFilterProc, flags: u32) -> Self {
+        let name = path.to_string_lossy().into_owned();
+        Filter { name, path: path.to_owned(), http_filter_proc, terminate_filter: None, flags }
+    }
+
     fn shake_hands(&mut self, get_version: GetFilterVersion) -> Result<(), HostError> {
         let mut version = sf::HTTP_FILTER_VERSION {
             dwServerFilterVersion: sf::HTTP_FILTER_REVISION,

@@ -33,21 +33,21 @@ use hyper::body::Incoming;
 use isapi_config::Site;
 
 use self::admission::{Admission, failed, failure};
+use self::net_session::Unasked;
 use self::responding::{Maker, Responded};
 use crate::access_log::AccessRecord;
 use crate::body::{ResponseBody, Source};
 use crate::connection::Turn;
 use crate::error::HostError;
-use crate::exchange::{Answered, ConnectionCut, Exchange};
+use crate::exchange::{Answered, ConnectionCut, Exchange, Refusal};
 use crate::extension::request_body::Entity;
 use crate::options::FilterProfile;
 use crate::request_host;
 use crate::site;
 
 pub(crate) use self::chain::Chain;
-use self::net_session::Unasked;
-use crate::exchange::Refusal;
-
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::filter::Filter;
 pub(crate) use self::net_session::{NetSession, Presence};
 pub(crate) use self::raw_data::stand_between;
 pub(crate) use self::request::FilteredRequest;

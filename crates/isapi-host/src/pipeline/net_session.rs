@@ -10,6 +10,7 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use isapi_abi::httpfilt::{HTTP_FILTER_CONTEXT, HTTP_FILTER_REVISION, SF_STATUS_REQ_NEXT_NOTIFICATION};
@@ -398,14 +399,14 @@ impl NetSession {
     ) -> Called {
         let (seat, filter) = (&self.seats[position], &self.chain.filters()[position]);
         let (request, output) = (request.cloned(), Mutex::default());
-        let visit = Arc::new(Visit { notification, position, request, output });
+        let mut visit = Arc::new(Visit { notification, position, request, output });
         seat.visits.lock_anyway().push(Arc::clone(&visit));
         let begin = self.host.trace.is_some().then(Instant::now);
         // SAFETY: the context lives as long as the session; the caller vouches for the data.
         let call = || unsafe { filter.call(seat.context.get(), notification, data) };
         let (status, error) = self.chain.enter(call).unwrap_or((SF_STATUS_REQ_NEXT_NOTIFICATION, 0));
         let taken = begin.map(|begin| begin.elapsed());
-        seat.visits.lock_anyway().pop();
+        seat.leave(&mut visit);
         let known = Status::of(notification, status, error);
         if known.is_none() {
             let (filter, notification) = (filter.name(), notification.name());
@@ -491,7 +492,8 @@ impl NetSession {
         self.last_request_over().await;
         self.owes_end.store(true, Ordering::Release);
         let session = Arc::clone(&self);
-        let told = self.wants(Notification::EndOfNetSession);
+        // In any case behind a read that may be under way.
+        let told = self.wants(Notification::EndOfNetSession) || self.wants(Notification::ReadRawData);
         let raise = move || {
             session.raise_end();
             session.leave();
@@ -556,6 +558,21 @@ impl Seat {
             ServerSupportFunction: Some(callbacks::server_support_function),
         };
         Seat { context: UnsafeCell::new(context), visits: Mutex::default(), disabled: AtomicU32::new(0) }
+    }
+
+    /// Ends a notification: no call of its filter is served any more, and none is under way.
+    ///
+    /// Threads of the filter's own may call, too. One that has not returned could still be notifying other filters.
+    fn leave(&self, visit: &mut Arc<Visit>) {
+        // Not always the last: what such a thread has caused is above it.
+        self.visits.lock_anyway().retain(|other| !Arc::ptr_eq(other, visit));
+        if Arc::get_mut(visit).is_some() {
+            return;
+        }
+        executor::about_to_block();
+        while Arc::get_mut(visit).is_none() {
+            thread::yield_now();
+        }
     }
 }
 
