@@ -70,6 +70,11 @@ impl Server {
         self.host.load_filters().await
     }
 
+    /// Tells the libraries that are loaded that the server ends, without having served.
+    pub async fn close(self) {
+        termination::terminate_all(&self.host, TERMINATE_LIMIT).await;
+    }
+
     /// Serves until `stop` is ready; then lets unfinished requests end within the grace time, tells the extensions
     /// that it is over, and returns. The network is served by threads of the server's own.
     ///

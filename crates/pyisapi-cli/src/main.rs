@@ -1,7 +1,7 @@
 //! The command `pyisapi`.
 //!
-//! `serve` runs the server of `isapi-host` over scripts or ISAPI libraries; `user` keeps its password file. The Python entry point of the
-//! package starts this program with `PYISAPI_PYTHON` and `PYISAPI_LOADER` set; see `placing`.
+//! `serve` runs the server of `isapi-host` over scripts or ISAPI libraries; `user` keeps its password file. The Python
+//! entry point of the package starts this program with `PYISAPI_PYTHON` and `PYISAPI_LOADER` set; see `placing`.
 
 #![deny(unsafe_code)]
 

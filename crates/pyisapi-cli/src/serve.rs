@@ -156,7 +156,10 @@ pub fn serve(arguments: &ServeArguments) -> Result<ExitCode, CliError> {
             failures = loaded => failures?,
             () = stop.next() => return Ok(ExitCode::SUCCESS),
         };
-        refuse_to_serve_nothing(&placed, &failures)?;
+        if let Err(error) = refuse_to_serve_nothing(&placed, &failures) {
+            server.close().await;
+            return Err(error);
+        }
         announce(&server, arguments, &placed, &failures)?;
         let until = |asked: oneshot::Receiver<()>| server.run(async { asked.await.unwrap_or_default() });
         stop.run_until_asked_twice(arguments.grace, until).await;

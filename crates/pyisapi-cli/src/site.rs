@@ -35,11 +35,14 @@ pub fn build(placed: &[Placed], root: Option<&Path>) -> Result<Site, CliError> {
 
 /// The filters, by the names of their scripts; puts their loaders in place.
 pub fn filters(scripts: &[PathBuf]) -> Result<Vec<Filter>, CliError> {
-    let filter = |script: &PathBuf| {
-        let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = |script: &Path| script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let filter = |(index, script): (usize, &PathBuf)| {
+        let name = stem(script);
+        let namesakes = scripts[..index].iter().filter(|other| stem(other) == name).count();
+        let name = if namesakes == 0 { name } else { format!("{name} ({})", namesakes + 1) };
         Ok(Filter::new(name, library_for(script)?)?)
     };
-    scripts.iter().map(filter).collect()
+    scripts.iter().enumerate().map(filter).collect()
 }
 
 fn application(placed: &Placed, root: Option<&Path>) -> Result<Application, ConfigError> {

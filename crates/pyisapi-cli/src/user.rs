@@ -65,11 +65,19 @@ fn password() -> Result<String, String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// A new file takes the old one's name, for its owner's eyes only.
+/// A new file takes the old one's name, and its permissions; without an old one it is for its owner's eyes only.
 fn write(file: &Path, text: &str) -> io::Result<()> {
+    // A link stays one.
+    let file = &fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let mut fresh = file.as_os_str().to_owned();
     fresh.push(format!(".new{}", std::process::id()));
-    let written = write_private(Path::new(&fresh), text).and_then(|()| fs::rename(&fresh, file));
+    let keep_permissions = || match fs::metadata(file) {
+        Ok(old) => fs::set_permissions(&fresh, old.permissions()),
+        Err(_) => Ok(()),
+    };
+    let written = write_private(Path::new(&fresh), text)
+        .and_then(|()| keep_permissions())
+        .and_then(|()| fs::rename(&fresh, file));
     if written.is_err() {
         fs::remove_file(&fresh).ok();
     }

@@ -35,15 +35,24 @@ pub(super) struct Job {
     pub(super) pace: Option<Arc<Pace>>,
     /// When it began to wait for a thread.
     since: Option<Instant>,
+    needs_seat: bool,
 }
 
 impl Job {
     pub(super) fn new(pace: Option<Arc<Pace>>, work: impl FnOnce() + Send + 'static) -> Self {
-        Job { work: Box::new(work), pace, since: None }
+        Job { work: Box::new(work), pace, since: None, needs_seat: true }
     }
-}
 
-impl Job {
+    /// The same, for whoever may be waited for by those that have seats.
+    pub(super) fn without_seat(self) -> Self {
+        Job { needs_seat: false, ..self }
+    }
+
+    /// Whether it may only run when a seat is free.
+    pub(super) fn needs_seat(&self) -> bool {
+        self.needs_seat
+    }
+
     fn waits(self) -> Self {
         Job { since: Some(Instant::now()), ..self }
     }

@@ -224,12 +224,10 @@ impl EventLoop {
     }
 
     fn run_batch(self: &Arc<Self>, crew: &Arc<Crew>) -> Batch {
-        let Some(seat) = crew.take_seat() else {
-            // Every thread that may be inside native code is.
-            let jobs = std::mem::take(&mut self.inbox.lock_anyway().jobs);
-            crew.put_off(jobs);
+        let seat = crew.take_seat();
+        if seat.is_none() && !self.put_off_jobs(crew) {
             return Batch::Over;
-        };
+        }
         let batch = self.begin_batch(crew);
         let mut outcome = Batch::Over;
         let begin = Instant::now();
@@ -246,6 +244,18 @@ impl EventLoop {
         let kept = self.end_batch(batch);
         drop(seat);
         if kept { outcome } else { Batch::LeadLost }
+    }
+
+    /// Every thread that may be inside native code is: leaves to the crew what needs a seat, and says whether anything is
+    /// left that does not.
+    fn put_off_jobs(&self, crew: &Arc<Crew>) -> bool {
+        let mut inbox = self.inbox.lock_anyway();
+        let (put_off, left): (VecDeque<Job>, VecDeque<Job>) = inbox.jobs.drain(..).partition(Job::needs_seat);
+        let is_any_left = !left.is_empty();
+        inbox.jobs = left;
+        drop(inbox);
+        crew.put_off(put_off);
+        is_any_left
     }
 
     fn begin_batch(&self, crew: &Crew) -> u64 {

@@ -120,10 +120,10 @@ impl Executor {
     ///
     /// It needs no seat: whoever holds one may be waiting for what this job lets go on.
     pub(crate) fn go_on(&self, pace: &Arc<Pace>, job: impl FnOnce() + Send + 'static) {
-        let job = Job::new(Some(Arc::clone(pace)), job);
-        match (EventLoop::current(), self.crew.has_free_seat()) {
-            (Some(event_loop), true) if pace.is_fast() => event_loop.push(job),
-            (Some(event_loop), false) => {
+        let job = Job::new(Some(Arc::clone(pace)), job).without_seat();
+        match EventLoop::current() {
+            Some(event_loop) if pace.is_fast() => event_loop.push(job),
+            Some(event_loop) => {
                 let apart = Arc::clone(&self.apart);
                 apart.fetch_add(1, Ordering::Relaxed);
                 event_loop.handle().spawn_blocking(move || {
@@ -131,7 +131,8 @@ impl Executor {
                     apart.fetch_sub(1, Ordering::Relaxed);
                 });
             }
-            _ => self.crew.resume(job),
+            // Only tasks of an event loop ask.
+            None => self.crew.resume(job),
         }
     }
 

@@ -12,8 +12,9 @@ use isapi_abi::fence::fence;
 use isapi_abi::httpfilt::HTTP_FILTER_CONTEXT;
 use isapi_abi::{BOOL, FALSE, HANDLE, TRUE, ULONG_PTR};
 
+use super::context::{Visit, find};
 use super::headers;
-use super::net_session::{NetSession, Visit, find};
+use super::net_session::NetSession;
 use super::request::{FilteredRequest, Message};
 use super::sending;
 use super::support;

@@ -1,14 +1,16 @@
 //! The filters' side of a server: every request and response, and every byte if need be, on its way past them.
 //!
-//! `chain` holds the loaded `filter`s; `net_session` is one connection in their eyes and `request` one request.
-//! `admission`, `mapping`, `responding` and `ending` are a request's stages, each of which raises its notifications in
-//! one go on a native thread; `raw_data` carries the bytes. `callbacks`, `headers`, `support`, `sending` and `memory`
-//! are what filters call. What no filter asked for is passed over, and without filters nothing here runs.
+//! `chain` holds the loaded `filter`s; `net_session` is one connection in their eyes, with a `context` for each of them,
+//! and `request` one request; `turn` runs their calls one after the other. `admission`, `mapping`, `responding` and
+//! `ending` are a request's stages, each of which raises its notifications in one go on a native thread; `raw_data`
+//! carries the bytes and `offering` shows them. `callbacks`, `headers`, `support`, `sending` and `memory` are what
+//! filters call. What no filter asked for is passed over, and without filters nothing here runs.
 //! Unsafe code is in the modules that say so and nowhere else.
 
 mod admission;
 mod callbacks;
 mod chain;
+mod context;
 mod ending;
 mod filter;
 mod headers;
@@ -16,6 +18,7 @@ mod mapping;
 mod memory;
 mod net_session;
 mod notification;
+mod offering;
 mod own_answer;
 mod raise;
 mod raw_data;
@@ -24,6 +27,7 @@ mod responding;
 mod sending;
 mod support;
 mod trace;
+mod turn;
 
 use std::sync::Arc;
 
@@ -33,8 +37,8 @@ use hyper::body::Incoming;
 use isapi_config::Site;
 
 use self::admission::{Admission, failed, failure};
-use self::net_session::Unasked;
 use self::responding::{Maker, Responded};
+use self::turn::Unasked;
 use crate::access_log::AccessRecord;
 use crate::body::{ResponseBody, Source};
 use crate::connection::Turn;

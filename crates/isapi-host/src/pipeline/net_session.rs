@@ -1,24 +1,20 @@
-//! One connection as its filters see it: their contexts, one notification at a time, and what they hold.
+//! One connection as its filters see it: whose turn it is, who is notified, and what they hold.
 //!
-//! Begins with the connection and ends with END_OF_NET_SESSION, behind its last request. A filter names it by the
-//! address of its `HTTP_FILTER_CONTEXT`, which is looked up and never followed: a stale address is an error.
-#![expect(unsafe_code, reason = "the contexts are shared with foreign code through raw pointers")]
+//! Begins with the connection and ends with END_OF_NET_SESSION, behind its last request. Filters of one connection are
+//! notified in turn, on native threads; one that does not return in time holds the turn, and nobody waits for it.
+#![expect(unsafe_code, reason = "filters are called with raw pointers")]
 
-use std::cell::UnsafeCell;
-use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use isapi_abi::httpfilt::{HTTP_FILTER_CONTEXT, HTTP_FILTER_REVISION, SF_STATUS_REQ_NEXT_NOTIFICATION};
-use isapi_abi::{BOOL, FALSE, TRUE};
-use tokio::sync::{oneshot, watch};
+use isapi_abi::httpfilt::SF_STATUS_REQ_NEXT_NOTIFICATION;
+use tokio::sync::watch;
 
-use super::callbacks;
 use super::chain::Chain;
+use super::context::{Context, Visit};
 use super::memory::Memory;
 use super::notification::{Notification, Status};
 use super::raw_data::RawSide;
@@ -26,12 +22,11 @@ use super::request::FilteredRequest;
 use super::trace::Step;
 use crate::access_log::AccessRecord;
 use crate::connection::Peers;
-use crate::executor::{self, EventLoop};
+use crate::executor::EventLoop;
 use crate::host::Host;
 use crate::link::Link;
 use crate::lock::LockAnyway;
 use crate::repeated;
-use crate::win32::Win32Error;
 
 /// See the module.
 pub(crate) struct NetSession {
@@ -41,11 +36,11 @@ pub(crate) struct NetSession {
     is_secure: bool,
     link: Weak<Link>,
     /// Where the connection lives.
-    event_loop: Option<Arc<EventLoop>>,
+    pub(super) event_loop: Option<Arc<EventLoop>>,
     /// One for each filter of the chain.
-    seats: Box<[Seat]>,
+    pub(super) contexts: Box<[Context]>,
     /// Held while filters are notified, so that none sees two events of one connection at once.
-    turn: Mutex<()>,
+    pub(super) turn: Mutex<()>,
     pub(super) memory: Mutex<Memory>,
     /// Resolves when the last request that has begun is over.
     last_request: Mutex<Option<watch::Receiver<()>>>,
@@ -58,84 +53,17 @@ pub(crate) struct NetSession {
     /// Requests that have begun.
     requests: AtomicU64,
     /// A filter has not returned in time; nobody is notified until it does.
-    is_stuck: AtomicBool,
+    pub(super) is_stuck: AtomicBool,
     /// END_OF_NET_SESSION has been raised, or need not be: nobody is notified any more.
-    is_over: AtomicBool,
+    pub(super) is_over: AtomicBool,
     /// END_OF_NET_SESSION is to be raised by whoever is stuck.
-    owes_end: AtomicBool,
-}
-
-/// The place of one filter.
-struct Seat {
-    context: UnsafeCell<HTTP_FILTER_CONTEXT>,
-    /// The notifications that it is in, the innermost last.
-    visits: Mutex<Vec<Arc<Visit>>>,
-    /// The notifications that it does not want to hear of in this request.
-    disabled: AtomicU32,
-}
-
-// SAFETY: the context is written by the filter alone, which is notified by one thread at a time; the host reads
-// `pFilterContext` only under the lock `turn`, when no filter is being notified.
-unsafe impl Send for Seat {}
-// SAFETY: as above.
-unsafe impl Sync for Seat {}
-
-/// One notification of one filter, while it lasts.
-pub(super) struct Visit {
-    pub(super) notification: Notification,
-    /// The filter's position in the chain.
-    pub(super) position: usize,
-    /// The request that it is about, if there is one yet.
-    pub(super) request: Option<Arc<FilteredRequest>>,
-    /// What the filter writes to the client at this point of the connection's bytes.
-    pub(super) output: Mutex<Vec<u8>>,
+    pub(super) owes_end: AtomicBool,
 }
 
 /// What a filter answered, and what it wrote.
 pub(super) struct Called {
     pub(super) status: Status,
     pub(super) output: Vec<u8>,
-}
-
-/// Filters cannot be asked: one has not returned in time, or there was no thread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unasked {
-    /// A filter has not returned in time.
-    Stuck,
-    /// There is no thread for them.
-    Busy,
-}
-
-const SHARDS: usize = 16;
-
-/// The sessions by the addresses of their filters' contexts.
-static SESSIONS: [Mutex<Option<HashMap<usize, Place>>>; SHARDS] = [const { Mutex::new(None) }; SHARDS];
-
-/// Whose context it is, and the filter's position.
-type Place = (Arc<NetSession>, usize);
-
-fn shard(address: usize) -> &'static Mutex<Option<HashMap<usize, Place>>> {
-    // The lowest bits are the same in all of them.
-    &SESSIONS[(address >> 7) % SHARDS]
-}
-
-/// The session whose context `context` is, and the notification that its filter is in.
-///
-/// # Errors
-/// 87 when there is no such context, or its filter is in no notification.
-pub(super) fn find(context: *mut HTTP_FILTER_CONTEXT) -> Result<(Arc<NetSession>, Arc<Visit>), Win32Error> {
-    let place = shard(context.addr()).lock_anyway().as_ref().and_then(|places| places.get(&context.addr()).cloned());
-    let visit = place.and_then(|(session, position)| {
-        let visit = session.seats[position].visits.lock_anyway().last().cloned();
-        visit.map(|visit| (session, visit))
-    });
-    visit.ok_or_else(|| {
-        repeated::warn("ISAPI0336", || {
-            let address = context.addr();
-            format!("ISAPI0336 a filter used the context {address:#x} outside of a notification; the call is refused")
-        });
-        Win32Error::INVALID_PARAMETER
-    })
 }
 
 impl NetSession {
@@ -152,7 +80,7 @@ impl NetSession {
             is_secure,
             link: Arc::downgrade(link),
             event_loop: EventLoop::current(),
-            seats: chain.filters().iter().map(|_| Seat::new(is_secure)).collect(),
+            contexts: chain.filters().iter().map(|_| Context::new(is_secure)).collect(),
             turn: Mutex::default(),
             memory: Mutex::default(),
             last_request: Mutex::default(),
@@ -164,12 +92,15 @@ impl NetSession {
             is_over: AtomicBool::new(false),
             owes_end: AtomicBool::new(false),
         });
-        for (position, seat) in session.seats.iter().enumerate() {
-            let address = seat.context.get().addr();
-            let place = (Arc::clone(&session), position);
-            shard(address).lock_anyway().get_or_insert_default().insert(address, place);
+        for (position, context) in session.contexts.iter().enumerate() {
+            context.enter(&session, position);
         }
         session
+    }
+
+    /// The context of the filter at `position`.
+    pub(super) fn context(&self, position: usize) -> &Context {
+        &self.contexts[position]
     }
 
     /// The host.
@@ -200,11 +131,6 @@ impl NetSession {
     /// Whether any filter wants to hear of this.
     pub(super) fn wants(&self, notification: Notification) -> bool {
         self.chain.wants(notification, self.is_secure)
-    }
-
-    /// Whether a filter has not returned in time.
-    pub(super) fn is_stuck(&self) -> bool {
-        self.is_stuck.load(Ordering::Acquire)
     }
 
     /// Notes that a request begins; it is over when the result is dropped. Also gives its number, which is not 0.
@@ -257,132 +183,10 @@ impl NetSession {
         true
     }
 
-    /// Runs `work`, which notifies filters, on a native thread.
-    ///
-    /// # Errors
-    /// When it takes longer than filters may, or one has before. It then goes on by itself.
-    pub(super) async fn call<R: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl FnOnce() -> R + Send + 'static,
-    ) -> Result<R, Unasked> {
-        let (job, result) = self.job(work)?;
-        self.host.executor.go_on(self.chain.pace(), job);
-        self.in_time(result).await
-    }
-
-    /// As [`NetSession::call`], for the first stage of a request.
-    ///
-    /// # Errors
-    /// As there, and when too many requests wait already.
-    pub(super) async fn call_first<R: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl FnOnce() -> R + Send + 'static,
-    ) -> Result<R, Unasked> {
-        let (job, result) = self.job(work)?;
-        self.host.executor.begin(self.chain.pace(), job).map_err(|_| Unasked::Busy)?;
-        self.in_time(result).await
-    }
-
-    /// As [`NetSession::call`], for a native thread, which waits.
-    ///
-    /// # Errors
-    /// As there.
-    pub(super) fn call_and_wait<R: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl FnOnce() -> R + Send + 'static,
-    ) -> Result<R, Unasked> {
-        let (job, result) = self.job(work)?;
-        let event_loop = self.event_loop.as_ref().ok_or(Unasked::Busy)?;
-        executor::about_to_block();
-        event_loop.handle().spawn_blocking(job);
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let session = Arc::clone(self);
-        event_loop.handle().spawn(async move {
-            // The thread waits for exactly this.
-            let _ = sender.send(session.in_time(result).await);
-        });
-        receiver.recv().unwrap_or(Err(Unasked::Busy))
-    }
-
-    /// A job that runs `work` in turn, and what it will give.
-    fn job<R: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl FnOnce() -> R + Send + 'static,
-    ) -> Result<(impl FnOnce() + Send + 'static, oneshot::Receiver<R>), Unasked> {
-        if self.is_stuck() {
-            return Err(Unasked::Stuck);
-        }
-        let (sender, receiver) = oneshot::channel();
-        let session = Arc::clone(self);
-        let job = move || {
-            let turn = session.wait_for_turn();
-            if session.is_stuck() || session.is_over.load(Ordering::Acquire) {
-                // Nobody waits for it any more.
-                return;
-            }
-            let result = work();
-            session.returned_late();
-            drop(turn);
-            // Whoever waited may have lost patience.
-            let _ = sender.send(result);
-        };
-        Ok((job, receiver))
-    }
-
-    async fn in_time<R>(&self, result: oneshot::Receiver<R>) -> Result<R, Unasked> {
-        match tokio::time::timeout(self.host.filter_limit, result).await {
-            Ok(Ok(result)) => Ok(result),
-            // Only a panic drops the other end, and has been reported.
-            Ok(Err(_)) => Err(Unasked::Busy),
-            Err(_) => Err(self.give_up()),
-        }
-    }
-
-    fn wait_for_turn(&self) -> MutexGuard<'_, ()> {
-        if let Ok(turn) = self.turn.try_lock() {
-            return turn;
-        }
-        executor::about_to_block();
-        self.turn.lock_anyway()
-    }
-
-    fn give_up(&self) -> Unasked {
-        let limit = self.host.filter_limit.as_secs_f32();
-        let Some((filter, notification)) = self.present() else {
-            tracing::error!("ISAPI0337 no thread was free for the filters of a request for {limit} s");
-            return Unasked::Busy;
-        };
-        if !self.is_stuck.swap(true, Ordering::AcqRel) {
-            tracing::error!(
-                "ISAPI0337 the filter {filter} has not returned from {notification} for {limit} s; its connection is \
-                 closed"
-            );
-        }
-        if let Some(link) = self.link() {
-            link.close_behind_response();
-        }
-        Unasked::Stuck
-    }
-
-    /// Filters have returned; if one had been given up, what is owed to them is made good. Called in turn.
-    fn returned_late(self: &Arc<Self>) {
-        if self.is_stuck.swap(false, Ordering::AcqRel) && self.owes_end.load(Ordering::Acquire) {
-            self.raise_end();
-            self.leave();
-        }
-    }
-
-    /// The filter that is being notified, and of what.
-    fn present(&self) -> Option<(&str, &'static str)> {
-        let inside = |seat: &Seat| seat.visits.lock_anyway().last().map(|visit| visit.notification.name());
-        let mut seats = self.seats.iter().zip(self.chain.filters());
-        seats.find_map(|(seat, filter)| Some((filter.name(), inside(seat)?)))
-    }
-
     /// The positions of the filters that are to be notified, in order.
     pub(super) fn order(&self, notification: Notification) -> Vec<usize> {
         let mut order = self.chain.order(notification, self.is_secure);
-        order.retain(|position| self.seats[*position].disabled.load(Ordering::Relaxed) & notification.bit() == 0);
+        order.retain(|position| self.contexts[*position].hears(notification));
         order
     }
 
@@ -397,16 +201,16 @@ impl NetSession {
         request: Option<&Arc<FilteredRequest>>,
         data: *mut c_void,
     ) -> Called {
-        let (seat, filter) = (&self.seats[position], &self.chain.filters()[position]);
+        let (context, filter) = (&self.contexts[position], &self.chain.filters()[position]);
         let (request, output) = (request.cloned(), Mutex::default());
         let mut visit = Arc::new(Visit { notification, position, request, output });
-        seat.visits.lock_anyway().push(Arc::clone(&visit));
+        context.begin(&visit);
         let begin = self.host.trace.is_some().then(Instant::now);
         // SAFETY: the context lives as long as the session; the caller vouches for the data.
-        let call = || unsafe { filter.call(seat.context.get(), notification, data) };
+        let call = || unsafe { filter.call(context.as_ptr(), notification, data) };
         let (status, error) = self.chain.enter(call).unwrap_or((SF_STATUS_REQ_NEXT_NOTIFICATION, 0));
         let taken = begin.map(|begin| begin.elapsed());
-        seat.leave(&mut visit);
+        context.end(&mut visit);
         let known = Status::of(notification, status, error);
         if known.is_none() {
             let (filter, notification) = (filter.name(), notification.name());
@@ -440,14 +244,12 @@ impl NetSession {
 
     /// The filter at `position` does not want to hear of these in this request.
     pub(super) fn disable(&self, position: usize, notifications: u32) {
-        self.seats[position].disabled.fetch_or(notifications, Ordering::Relaxed);
+        self.contexts[position].disable(notifications);
     }
 
     /// What was disabled was so for one request.
     fn notify_of_all(&self) {
-        for seat in &self.seats {
-            seat.disabled.store(0, Ordering::Relaxed);
-        }
+        self.contexts.iter().for_each(Context::hear_all);
     }
 
     /// As [`NetSession::forget_request`], as soon as no filter is being notified.
@@ -476,8 +278,7 @@ impl NetSession {
 
     /// The pointers that the filters keep. For when no filter of the connection is being notified.
     pub(super) fn filter_contexts(&self) -> Vec<*mut c_void> {
-        // SAFETY: the contexts live as long as the session, and the caller says that nobody writes to them.
-        self.seats.iter().map(|seat| unsafe { (*seat.context.get()).pFilterContext }).collect()
+        self.contexts.iter().map(Context::filter_context).collect()
     }
 
     /// Runs a future on the connection's event loop.
@@ -510,7 +311,7 @@ impl NetSession {
     }
 
     /// END_OF_NET_SESSION, once. Called in turn.
-    fn raise_end(self: &Arc<Self>) {
+    pub(super) fn raise_end(self: &Arc<Self>) {
         if self.is_over.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -521,13 +322,8 @@ impl NetSession {
     }
 
     /// Makes the addresses of the contexts mean nothing.
-    fn leave(&self) {
-        for seat in &self.seats {
-            let address = seat.context.get().addr();
-            let place = shard(address).lock_anyway().as_mut().and_then(|places| places.remove(&address));
-            // Dropped behind the lock: it may be the last owner.
-            drop(place);
-        }
+    pub(super) fn leave(&self) {
+        self.contexts.iter().for_each(Context::leave);
     }
 }
 
@@ -540,42 +336,4 @@ impl Drop for Presence {
             self.0.leave();
         }
     }
-}
-
-impl Seat {
-    fn new(is_secure: bool) -> Self {
-        let context = HTTP_FILTER_CONTEXT {
-            cbSize: u32::try_from(size_of::<HTTP_FILTER_CONTEXT>()).expect("the struct is less than a hundred bytes"),
-            Revision: HTTP_FILTER_REVISION,
-            ServerContext: ptr::null_mut(),
-            ulReserved: 0,
-            fIsSecurePort: bool_of(is_secure),
-            pFilterContext: ptr::null_mut(),
-            GetServerVariable: Some(callbacks::get_server_variable),
-            AddResponseHeaders: Some(callbacks::add_response_headers),
-            WriteClient: Some(callbacks::write_client),
-            AllocMem: Some(callbacks::alloc_mem),
-            ServerSupportFunction: Some(callbacks::server_support_function),
-        };
-        Seat { context: UnsafeCell::new(context), visits: Mutex::default(), disabled: AtomicU32::new(0) }
-    }
-
-    /// Ends a notification: no call of its filter is served any more, and none is under way.
-    ///
-    /// Threads of the filter's own may call, too. One that has not returned could still be notifying other filters.
-    fn leave(&self, visit: &mut Arc<Visit>) {
-        // Not always the last: what such a thread has caused is above it.
-        self.visits.lock_anyway().retain(|other| !Arc::ptr_eq(other, visit));
-        if Arc::get_mut(visit).is_some() {
-            return;
-        }
-        executor::about_to_block();
-        while Arc::get_mut(visit).is_none() {
-            thread::yield_now();
-        }
-    }
-}
-
-fn bool_of(value: bool) -> BOOL {
-    if value { TRUE } else { FALSE }
 }

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use super::net_session::{NetSession, Visit};
+use super::context::Visit;
+use super::net_session::NetSession;
 use super::notification::Notification;
 use crate::lock::LockAnyway;
 use crate::repeated;

@@ -8,8 +8,9 @@ use isapi_abi::ULONG_PTR;
 use isapi_abi::httpfilt as sf;
 use isapi_abi::never_waits::HSE_REQ_NEVER_WAITS;
 
+use super::context::Visit;
 use super::headers;
-use super::net_session::{NetSession, Visit};
+use super::net_session::NetSession;
 use super::notification::Notification;
 use super::sending;
 use crate::lock::LockAnyway;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::notification::{Notification, Status};
 use crate::access_log::LogEntry;
 
-/// Where traces go. Called on native threads; what it does should be quick.
+/// Where traces go. Called on native threads and on those of the network: what it does must be quick.
 pub trait TraceSink: Send + Sync {
     /// A request is over.
     fn request_ended(&self, trace: Trace);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use isapi_host::ServerOptions;
 
-use crate::filter_harness::{Filtered, acting, acting_as, files, site};
+use crate::filter_harness::{ALL, Filtered, acting, acting_as, files, site, watcher};
 
 const STAGES: [&str; 5] = ["PREPROC_HEADERS", "URL_MAP", "AUTHENTICATION", "AUTH_COMPLETE", "SEND_RESPONSE"];
 
@@ -120,7 +120,7 @@ fn a_filter_that_never_returns_from_raw_data_loses_its_connection_only() {
 
 #[test]
 fn each_connection_has_a_place_of_its_own_for_the_filters_pointer() {
-    for act in ["count_requests", "count_in_server_memory"] {
+    for act in ["count_requests", "count_in_server_memory", "count_in_nested_memory"] {
         let flags = "SF_NOTIFY_PREPROC_HEADERS|SF_NOTIFY_END_OF_NET_SESSION";
         let filtered = Filtered::by(&[&acting_as(flags, "PREPROC_HEADERS", act, "")]);
         let (mut one, mut other) = (filtered.server.connect(), filtered.server.connect());
@@ -167,4 +167,46 @@ fn many_connections_at_once_past_three_filters() {
         seen.iter()
             .all(|trace| trace.starts_with("GET /secret") && trace.contains(" -> 299\n") || trace.starts_with("end"))
     );
+}
+
+#[test]
+fn a_client_that_leaves_while_a_filter_is_at_work_ends_its_request_behind_it() {
+    for stage in
+        ["READ_RAW_DATA", "PREPROC_HEADERS", "URL_MAP", "AUTH_COMPLETE", "SEND_RESPONSE", "SEND_RAW_DATA", "LOG"]
+    {
+        let filtered = Filtered::by(&[&acting_as(ALL, stage, "slowly", "")]);
+        let mut client = filtered.server.connect();
+        client.send(b"GET /a.x?hello HTTP/1.1\r\nHost: test\r\n\r\n");
+        drop(client);
+        let end = "end\n  f1 END_OF_NET_SESSION NEXT_NOTIFICATION\n";
+        let mut seen = filtered.seen.first(1);
+        // A client that is quick is gone before its request has begun.
+        if !seen[0].contains("END_OF_NET_SESSION") {
+            assert!(seen[0].starts_with("GET /a.x?hello -> "), "{stage}: {}", seen[0]);
+            assert!(seen[0].ends_with("  f1 LOG NEXT_NOTIFICATION\n"), "{stage}: {}", seen[0]);
+            seen = filtered.seen.first(2);
+        }
+        let last = seen.last().expect("one at least");
+        assert!(last.ends_with(end.split_once('\n').expect("two lines").1), "{stage}: {last}");
+    }
+}
+
+#[test]
+fn filters_go_on_while_every_thread_waits_for_what_they_let_through() {
+    let flags = "SF_NOTIFY_SEND_RESPONSE|SF_NOTIFY_SEND_RAW_DATA|SF_NOTIFY_READ_RAW_DATA";
+    let mut options = ServerOptions::new(site(&[&watcher(flags)], &files()));
+    options.executor.max_threads = 1;
+    let filtered = Filtered::of(options);
+    let body = vec![1; 2_000_000];
+    let begin = Instant::now();
+    for _ in 0..3 {
+        let mut client = filtered.server.connect();
+        client.send(b"GET /a.x?large HTTP/1.1\r\nHost: test\r\n\r\n");
+        assert!(client.reply().complete);
+        client
+            .send(format!("POST /a.x?sum HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes());
+        client.send(&body);
+        assert!(client.reply().text().contains("2000000"));
+    }
+    assert!(begin.elapsed() < Duration::from_secs(10), "nobody waited for a time-out");
 }

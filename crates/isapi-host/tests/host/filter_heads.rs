@@ -240,3 +240,39 @@ fn an_extension_that_maps_a_url_asks_the_filters_as_well() {
     let reply = server.connect().get_with("map_ex", "X-Url: /mapped\r\n");
     assert!(reply.text().contains("/by/filter"), "{}", reply.text());
 }
+
+#[test]
+fn a_question_mark_in_a_name_is_a_part_of_it_for_filters_as_well() {
+    let asked = acting_with("URL_MAP", "map_to_text", "/nowhere");
+    let shows = acting_with("AUTH_COMPLETE", "show_variables", "URL PATH_TRANSLATED");
+    let filtered = Filtered::by(&[&asked, &shows]);
+    let text = get(&filtered, "/q%3f.x", "").text();
+    assert!(text.starts_with("URL=/q?.x(6)\n") && text.contains("/q?.x("), "{text}");
+    let shows = acting("URL_MAP", "show_map");
+    let text = get(&Filtered::by(&[&shows]), "/q%3f.x", "").text();
+    assert!(text.starts_with("/q?.x ") && text.ends_with("/q?.x"), "{text}");
+}
+
+#[test]
+fn a_response_that_a_filter_makes_one_without_a_body_has_none() {
+    for path in ["/hello.txt", "/a.x?hello"] {
+        let filtered = Filtered::by(&[&acting_with("SEND_RESPONSE", "set_header", "status|204 No Content")]);
+        let mut client = filtered.server.connect();
+        for _ in 0..2 {
+            client.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes());
+            let reply = client.reply();
+            assert_eq!((reply.status(), reply.header("content-length")), (204, None), "{path}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_to_head_has_no_body_however_it_is_framed() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let filtered = Filtered::by(&[&acting_with("PREPROC_HEADERS", "send_raw", chunked)]);
+    let mut client = filtered.server.connect();
+    for _ in 0..2 {
+        client.send(b"HEAD / HTTP/1.1\r\nHost: test\r\n\r\n");
+        assert_eq!(client.head().status(), 200);
+    }
+}

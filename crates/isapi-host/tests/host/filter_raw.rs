@@ -232,3 +232,29 @@ fn also_behind_an_extension_that_has_shown_itself_fast() {
         }
     }
 }
+
+#[test]
+fn memory_that_takes_the_place_of_raw_data_is_given_back_at_once() {
+    const SIZE: usize = 300 * 1024 * 1024;
+    let root = files();
+    fs::File::create(root.join("huge.bin")).and_then(|file| file.set_len(SIZE as u64)).expect("the folder is writable");
+    let replaces = acting_with("SEND_RAW_DATA", "prepend", "");
+    let filtered = Filtered::of(ServerOptions::new(site(&[&replaces], &root)));
+    let mut client = filtered.server.connect();
+    client.send(b"GET /huge.bin HTTP/1.1\r\nHost: test\r\n\r\n");
+    let reply = client.reply();
+    assert!(reply.complete && reply.body.len() == SIZE, "more than a connection may hold went through");
+}
+
+#[test]
+fn what_is_held_back_at_the_end_passes_the_filters_behind() {
+    let holds = acting("READ_RAW_DATA", "whole_heads");
+    let decrypts = acting("READ_RAW_DATA", "xor_bytes");
+    let filtered = Filtered::by(&[&holds, &decrypts]);
+    let mut client = filtered.server.connect();
+    client.send(&xor(REQUEST));
+    client.reader.get_mut().shutdown(std::net::Shutdown::Write).expect("open");
+    let seen = filtered.seen.first(1);
+    assert!(seen[0].contains("f1 READ_RAW_DATA READ_NEXT"), "{}", seen[0]);
+    assert!(seen[0].contains("f2 READ_RAW_DATA NEXT_NOTIFICATION"), "{}", seen[0]);
+}

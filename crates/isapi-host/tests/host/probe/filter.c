@@ -180,6 +180,12 @@ UNUSED static DWORD map_to_text(Context pfc UNUSED, void *data) {
   if (!strcmp(map->pszURL, "/mapped")) strcpy(map->pszPhysicalPath, TEXT);
   return NEXT;
 }
+UNUSED static DWORD show_map(Context pfc, void *data) {
+  HTTP_FILTER_URL_MAP *map = data;
+  char out[8192];
+  sprintf(out, "%s %s", map->pszURL, map->pszPhysicalPath);
+  return show(pfc, out);
+}
 UNUSED static DWORD map_too_far(Context pfc UNUSED, void *data) {
   HTTP_FILTER_URL_MAP *map = data;
   memset(map->pszPhysicalPath, 'x', map->cbPathBuff + 16);
@@ -356,6 +362,25 @@ UNUSED static DWORD count_in_server_memory(Context pfc, void *data UNUSED) {
   for (int i = 0; i < 10; i++) memset(pfc->AllocMem(pfc, 1000, 0), 0xff, 1000);
   sprintf(out, "%d", ++*count);
   return show(pfc, out);
+}
+// The count is in a block that only another block leads to.
+UNUSED static DWORD count_in_nested_memory(Context pfc, void *data UNUSED) {
+  char out[32];
+  int **outer = pfc->pFilterContext;
+  if (!outer) {
+    pfc->pFilterContext = outer = pfc->AllocMem(pfc, sizeof *outer, 0);
+    *outer = pfc->AllocMem(pfc, sizeof **outer, 0);
+  }
+  for (int i = 0; i < 10; i++) memset(pfc->AllocMem(pfc, 16, 0), 0xff, 16);
+  sprintf(out, "%d", ++**outer);
+  return show(pfc, out);
+}
+// Takes its time, with memory of the server's in hand.
+UNUSED static DWORD slowly(Context pfc, void *data UNUSED) {
+  char *memory = pfc->AllocMem(pfc, 100000, 0);
+  usleep(300000);
+  memset(memory, 1, 100000);
+  return NEXT;
 }
 UNUSED static DWORD too_much_memory(Context pfc, void *data UNUSED) {
   char out[64];
