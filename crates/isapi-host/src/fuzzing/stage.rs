@@ -40,25 +40,30 @@ pub(super) struct Stage {
     host: Arc<Host>,
 }
 
-static STAGE: LazyLock<Mutex<Stage>> = LazyLock::new(|| {
+/// Held while one of the stages is used: the modules are the same on both.
+static TURN: Mutex<()> = Mutex::new(());
+
+static STAGE: LazyLock<Stage> = LazyLock::new(|| {
     end_the_process_at_a_panic();
-    Mutex::new(Stage::new(ServerOptions::new(site())))
+    Stage::new(ServerOptions::new(site()))
 });
 
 /// That of the target "filters": clients may say who they are.
-static FILTERED: LazyLock<Mutex<Stage>> = LazyLock::new(|| {
+static FILTERED: LazyLock<Stage> = LazyLock::new(|| {
     end_the_process_at_a_panic();
-    Mutex::new(Stage::new(filtered_options()))
+    Stage::new(filtered_options())
 });
 
 /// Lets `act` have the stage for itself.
 pub(super) fn play(act: impl FnOnce(&Stage)) {
-    act(&STAGE.lock_anyway());
+    let _turn = TURN.lock_anyway();
+    act(&STAGE);
 }
 
 /// Lets `act` have the stage of the target "filters" for itself.
 pub(super) fn play_filtered(act: impl FnOnce(&Stage)) {
-    act(&FILTERED.lock_anyway());
+    let _turn = TURN.lock_anyway();
+    act(&FILTERED);
 }
 
 /// The fence would hide a panic of the host's, and a thread of the executor survives one.
