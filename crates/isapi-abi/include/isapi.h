@@ -448,6 +448,10 @@ struct HTTP_FILTER_CONTEXT;
 // The request: `lpvBuffer` is a DWORD that the server sets to 1. A server that answers TRUE promises that
 // `GetServerVariable`, and `ServerSupportFunction` with SEND_RESPONSE_HEADER_EX (headers below 64 KiB) and
 // DONE_WITH_SESSION, wait for nothing outside the process, and that it knows `HSE_IO_DO_NOT_WAIT`.
+//
+// A filter asks in the same way, with this number as `sfReq` and the DWORD as `pData`. TRUE promises that all calls of
+// its context and data but `WriteClient`, SF_REQ_SEND_RESPONSE_HEADER and `GetUserToken` wait for nothing outside the
+// process.
 #define HSE_REQ_NEVER_WAITS 1886978049
 
 // A flag of `WriteClient`: when the data cannot be taken at once, take none of it and fail with
@@ -540,6 +544,9 @@ struct HTTP_FILTER_CONTEXT;
 
 // The connection was aborted by this machine.
 #define ERROR_CONNECTION_ABORTED 1236
+
+// The one called failed in itself.
+#define ERROR_INTERNAL_ERROR 1359
 
 // There is no such server variable.
 #define ERROR_INVALID_INDEX 1413
