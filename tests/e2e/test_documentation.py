@@ -60,9 +60,10 @@ def test_filter_rewrites_the_old_address(foreign: Foreign, number: int) -> None:
 def test_filter_answers_for_the_server_and_marks_other_responses(foreign: Foreign) -> None:
     answer = foreign(
         f"""
-        filters.headers[b"url"] = b"/private/page\\0"
         filters.load({examples(FILTER_GUIDE)[0]!r})
-        status = filters.send(PREPROC, None, filters.preproc())
+        path = ctypes.create_string_buffer(b"/srv/private/page", 260)
+        data = UrlMap(b"//private/page", ctypes.cast(path, ctypes.c_void_p), len(path))
+        status = filters.send(URL_MAP, None, data)
         sent = filters.calls[-1]
         (status, sent, filters.send(SEND_RESPONSE, None, filters.preproc(200)), filters.calls[-1])
         """
