@@ -61,8 +61,9 @@ def test_filter_answers_for_the_server_and_marks_other_responses(foreign: Foreig
     answer = foreign(
         f"""
         filters.load({examples(FILTER_GUIDE)[0]!r})
+        import ctypes
         path = ctypes.create_string_buffer(b"/srv/private/page", 260)
-        data = UrlMap(b"//private/page", ctypes.cast(path, ctypes.c_void_p), len(path))
+        data = UrlMap(b"//private/page", ctypes.addressof(path), len(path))
         status = filters.send(URL_MAP, None, data)
         sent = filters.calls[-1]
         (status, sent, filters.send(SEND_RESPONSE, None, filters.preproc(200)), filters.calls[-1])

@@ -105,12 +105,12 @@ def test_comments_and_others_stay_in_the_file(tmp_path: Path) -> None:
     assert file.read_text().startswith("# people\n\nann:$argon2id$")
 
 
-def test_file_of_others_becomes_private(tmp_path: Path) -> None:
+def test_file_is_no_longer_for_strangers(tmp_path: Path) -> None:
     file = tmp_path / "users"
     file.write_text("")
     file.chmod(0o644)
     assert user(file, "ann", password="x").returncode == 0
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
 
 
 @pytest.mark.parametrize(

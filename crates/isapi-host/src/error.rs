@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use isapi_abi::win32::ERROR_PROC_NOT_FOUND;
 use thiserror::Error;
 
 /// An error of the host. Each message is a full sentence that starts with its stable code.
@@ -37,7 +38,7 @@ pub enum HostError {
         path: PathBuf,
     },
     /// The filter does not want to be loaded.
-    #[error("ISAPI0330 the filter {} refused to be loaded: GetFilterVersion returned FALSE (last error {error}); its own messages say why", path.display())]
+    #[error("ISAPI0330 the filter {} refused to be loaded: GetFilterVersion returned FALSE (last error {error}); {}", path.display(), why_refused(*error))]
     FilterRefused {
         /// The library.
         path: PathBuf,
@@ -114,6 +115,15 @@ impl HostError {
             HostError::CannotLog { .. } => "ISAPI0322",
             HostError::NoEventLoop { .. } => "ISAPI0327",
         }
+    }
+}
+
+/// What the last error of a filter that refuses says.
+fn why_refused(error: u32) -> &'static str {
+    if error == ERROR_PROC_NOT_FOUND {
+        "it is no filter: a script needs __FilterFactory__ to be one"
+    } else {
+        "its own messages say why"
     }
 }
 

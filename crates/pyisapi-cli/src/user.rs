@@ -65,14 +65,15 @@ fn password() -> Result<String, String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// A new file takes the old one's name, and its permissions; without an old one it is for its owner's eyes only.
+/// A new file takes the old one's name, and its permissions, but for those of strangers; without an old one it is for its
+/// owner's eyes only.
 fn write(file: &Path, text: &str) -> io::Result<()> {
     // A link stays one.
     let file = &fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let mut fresh = file.as_os_str().to_owned();
     fresh.push(format!(".new{}", std::process::id()));
     let keep_permissions = || match fs::metadata(file) {
-        Ok(old) => fs::set_permissions(&fresh, old.permissions()),
+        Ok(old) => fs::set_permissions(&fresh, without_strangers(old.permissions())),
         Err(_) => Ok(()),
     };
     let written = write_private(Path::new(&fresh), text)
@@ -82,6 +83,14 @@ fn write(file: &Path, text: &str) -> io::Result<()> {
         fs::remove_file(&fresh).ok();
     }
     written
+}
+
+/// Password hashes are nobody's business.
+fn without_strangers(permissions: fs::Permissions) -> fs::Permissions {
+    #[cfg(unix)]
+    return std::os::unix::fs::PermissionsExt::from_mode(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o770);
+    #[cfg(not(unix))]
+    permissions
 }
 
 fn write_private(file: &Path, text: &str) -> io::Result<()> {

@@ -205,7 +205,11 @@ fn refused(session: &NetSession, visit: &Visit, text: &[u8], error: Win32Error) 
     let filter = session.chain().filters()[visit.position].name();
     repeated::warn(("ISAPI0335", filter), || {
         let (text, notification) = (text[..text.len().min(200)].escape_ascii(), visit.notification.name());
-        format!("ISAPI0335 the filter {filter} set the header \"{text}\" in {notification}, which is refused")
+        format!(
+            "ISAPI0335 the filter {filter} set the header \"{text}\" in {notification}, which is refused: a name ends with a \
+             colon (or is url, method, version, status), a value has no line break, a url begins with a slash, and how a \
+             response is framed is the server's business"
+        )
     });
     error
 }

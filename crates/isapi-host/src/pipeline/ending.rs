@@ -127,7 +127,8 @@ impl FilteredRequest {
         if let Some(entry) = &entry {
             if let Some(trace) = &host.trace {
                 let (steps, taken) = (self.take_steps(), self.started.elapsed());
-                trace.request_ended(Trace::new(self.session().peers().remote, entry, steps, taken));
+                let query = self.head_for_log().uri.query().unwrap_or_default().to_owned();
+                trace.request_ended(Trace::new(self.session().peers().remote, entry, &query, steps, taken));
             }
             entry.write(host);
         }

@@ -117,6 +117,12 @@ impl FilteredRequest {
         state.settled.clone().unwrap_or_else(|| Arc::new(RequestHead(state.head.clone())))
     }
 
+    /// Method and path, for the log.
+    pub(super) fn describe(&self) -> String {
+        let state = self.state.lock_anyway();
+        format!("{} {}", state.head().method, state.head().uri.path())
+    }
+
     /// The name of the client, if it has been authenticated.
     pub(crate) fn user(&self) -> String {
         let state = self.state.lock_anyway();

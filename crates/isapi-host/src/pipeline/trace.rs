@@ -56,8 +56,8 @@ pub struct Trace {
 }
 
 impl Trace {
-    pub(super) fn new(client: SocketAddr, entry: &LogEntry, steps: Vec<Step>, taken: Duration) -> Self {
-        let query = if entry.query.is_empty() { String::new() } else { format!("?{}", entry.query) };
+    pub(super) fn new(client: SocketAddr, entry: &LogEntry, query: &str, steps: Vec<Step>, taken: Duration) -> Self {
+        let query = if query.is_empty() { String::new() } else { format!("?{query}") };
         let (method, url) = (entry.method.clone(), format!("{}{query}", entry.path));
         Trace { client, method, url, status: entry.status, taken, steps }
     }

@@ -119,14 +119,15 @@ impl NetSession {
 
     fn give_up(&self) -> Unasked {
         let limit = self.host().filter_limit.as_secs_f32();
-        let Some((filter, notification)) = self.present() else {
+        let Some((filter, notification, request)) = self.present() else {
             tracing::error!("ISAPI0337 no thread was free for the filters of a request for {limit} s");
             return Unasked::Busy;
         };
         if !self.is_stuck.swap(true, Ordering::AcqRel) {
             tracing::error!(
-                "ISAPI0337 the filter {filter} has not returned from {notification} for {limit} s; its connection is \
-                 closed"
+                "ISAPI0337 the filter {filter} has not returned from {notification}{request} for {limit} s; its \
+                 connection, from {}, is closed",
+                self.peers().remote
             );
         }
         if let Some(link) = self.link() {
@@ -143,9 +144,14 @@ impl NetSession {
         }
     }
 
-    /// The filter that is being notified, and of what.
-    fn present(&self) -> Option<(&str, &'static str)> {
+    /// The filter that is being notified, of what, and for which request.
+    fn present(&self) -> Option<(&str, &'static str, String)> {
         let mut contexts = self.contexts.iter().zip(self.chain().filters());
-        contexts.find_map(|(context, filter)| Some((filter.name(), context.visit()?.notification.name())))
+        contexts.find_map(|(context, filter)| {
+            let visit = context.visit()?;
+            let request =
+                visit.request.as_ref().map_or_else(String::new, |request| format!(" for {}", request.describe()));
+            Some((filter.name(), visit.notification.name(), request))
+        })
     }
 }
