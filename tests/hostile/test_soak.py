@@ -1,7 +1,7 @@
 """Many requests, a tenth of them aborted: nothing may be left of them, neither memory nor a request in hand.
 
-PYISAPI_SOAK sets the number of requests; a million takes minutes. What the server occupies after a tenth of them is
-compared with what it occupies at the end. Once there is nothing but an extension, once there are filters before it.
+PYISAPI_SOAK sets the number of requests; a million takes minutes. What the server occupies after a tenth of them, when
+all its threads have come up, is compared with what it occupies at the end. Once there is nothing but an extension, once there are filters before it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ from hostile.conftest import SCRIPTS, Start
 from hostile.load import Load, resident
 
 REQUESTS = int(os.environ.get("PYISAPI_SOAK", "60000"))
+WARM_UP = max(REQUESTS // 10, 20_000)
 CONNECTIONS = 64
 ABORT_EVERY = 10
 GROWTH = 1.05
-"""The most that the server may occupy at the end, as a multiple of what it occupied after the first tenth."""
+"""The most that the server may occupy at the end, as a multiple of what it occupied after WARM_UP requests."""
+
+SLACK = 0 if REQUESTS >= 1_000_000 else 3 * 2**20
+"""Bytes beside GROWTH for a short run, in which threads may still come up; a leak of 80 bytes a request shows."""
 
 INCLUDE = Path(__file__).parents[2] / "crates" / "isapi-abi" / "include"
 
@@ -35,12 +39,14 @@ def soak(server: ServerProcess, requests: int) -> None:
 
 
 def check_that_nothing_is_left(server: ServerProcess) -> None:
-    soak(server, REQUESTS // 10)
+    soak(server, WARM_UP)
     first = resident(server)
-    soak(server, REQUESTS - REQUESTS // 10)
+    soak(server, REQUESTS - WARM_UP)
     last = resident(server)
-    print(f"\n{REQUESTS} requests: {first / 2**20:.1f} MiB after a tenth, {last / 2**20:.1f} MiB at the end")
-    assert last <= first * GROWTH, f"{first} bytes after a tenth, {last} at the end"
+    print(
+        f"\n{REQUESTS} requests: {first / 2**20:.1f} MiB after {WARM_UP}, {last / 2**20:.1f} MiB at the end"
+    )
+    assert last <= first * GROWTH + SLACK, f"{first} bytes after {WARM_UP}, {last} at the end"
 
 
 def check_the_end(server: ServerProcess) -> None:

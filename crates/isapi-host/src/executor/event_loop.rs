@@ -21,6 +21,8 @@ use crate::lock::LockAnyway;
 
 /// How long requests are run before the network is looked at again.
 const BATCH: Duration = Duration::from_millis(1);
+/// The least number of threads for what blocks and needs no seat.
+const LEAST_BLOCKING: usize = 4;
 /// How many ready tasks are polled before what they have brought is worked off: few, so that memory is still warm.
 const ROUND: u32 = 16;
 
@@ -62,12 +64,14 @@ thread_local! {
 }
 
 impl EventLoop {
-    /// A loop without a leader.
+    /// A loop without a leader, with as many threads of its own for what blocks and needs no seat.
     ///
     /// # Errors
     /// When the system has no resources for it.
-    pub(crate) fn new() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().event_interval(ROUND).build()?;
+    pub(crate) fn new(max_threads: usize) -> io::Result<Self> {
+        let mut runtime = Builder::new_current_thread();
+        let runtime = runtime.enable_all().event_interval(ROUND);
+        let runtime = runtime.max_blocking_threads(max_threads.max(LEAST_BLOCKING)).build()?;
         let (batch, last_batch) = (AtomicU64::new(0), AtomicU64::new(0));
         Ok(EventLoop {
             runtime: Some(runtime),

@@ -64,7 +64,9 @@ impl Executor {
     pub(crate) fn new(options: ExecutorOptions) -> io::Result<Self> {
         let options = ExecutorOptions { max_threads: options.max_threads.max(1), ..options };
         let processors = std::thread::available_parallelism().map_or(1, usize::from).min(options.max_threads);
-        let loops = (0..processors).map(|_| EventLoop::new().map(Arc::new)).collect::<io::Result<Vec<_>>>()?;
+        let loops = (0..processors)
+            .map(|_| EventLoop::new(options.max_threads).map(Arc::new))
+            .collect::<io::Result<Vec<_>>>()?;
         let (crew, max_queue) = (Arc::new(Crew::new(options, processors)), options.max_queue);
         Ok(Executor { crew, loops, next: AtomicUsize::new(0), apart: Arc::default(), max_queue })
     }
