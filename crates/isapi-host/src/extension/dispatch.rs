@@ -239,7 +239,7 @@ fn respond(exchange: Exchange, head: ResponseHead, reader: PipeBody) -> Response
 }
 
 /// Where the script's name ends in the path as bytes.
-fn script_length(path: &[u8], selection: &Selection<'_>) -> usize {
+pub(crate) fn script_length(path: &[u8], selection: &Selection<'_>) -> usize {
     let text = format!("{}{}", selection.script_path, selection.extra_path);
     request_path::same_segment_end(path, &text, selection.script_path.len())
 }

@@ -27,5 +27,5 @@ mod session;
 pub(crate) mod sessions;
 mod support;
 
-pub(crate) use dispatch::{Target, Waiting, answer};
+pub(crate) use dispatch::{Target, Waiting, answer, script_length};
 pub(crate) use library::Extension;

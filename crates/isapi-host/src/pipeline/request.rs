@@ -18,6 +18,7 @@ use crate::access_log::AccessRecord;
 use crate::authentication::Identity;
 use crate::exchange::RequestHead;
 use crate::extension::request_facts::RequestFacts;
+use crate::extension::script_length;
 use crate::lock::LockAnyway;
 use crate::request_path;
 use crate::server_variables::into_path_bytes;
@@ -268,10 +269,9 @@ fn facts_of(session: &NetSession, state: &State) -> RequestFacts {
     let resolution = host.site.resolve(&text);
     let place = Arc::clone(host.place(resolution.application));
     let selection = resolution.select(state.head().method.as_str(), |_| Resource::File);
-    let script_length = selection.filter(|selection| !selection.extra_path.is_empty()).map_or(url.len(), |selection| {
-        let all = format!("{}{}", selection.script_path, selection.extra_path);
-        request_path::same_segment_end(&url, &all, selection.script_path.len())
-    });
+    let script_length = selection
+        .filter(|selection| !selection.extra_path.is_empty())
+        .map_or(url.len(), |selection| script_length(&url, &selection));
     RequestFacts {
         head: state.settled.clone().unwrap_or_else(|| Arc::new(RequestHead(state.head.clone()))),
         script_length,
